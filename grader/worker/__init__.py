@@ -1,0 +1,1 @@
+"""What runs in the other process: it imports nothing of the grader but this folder."""

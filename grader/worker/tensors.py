@@ -1,0 +1,134 @@
+"""Tensors on the wire: what a header says of one, its bytes, and how it is rebuilt."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+MAX_BODY = 1 << 29  # bytes: twice the largest tensor a suite may pass
+MAX_DIMENSIONS = 12
+
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+        torch.float16, torch.bfloat16, torch.float32, torch.float64,
+        torch.complex64, torch.complex128,
+    )
+}  # fmt: skip
+DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+DEVICE = re.compile(r"(cpu|meta|cuda(:\d{1,2})?)\Z")
+
+Fill = Callable[[memoryview], None]  # fills the whole view with the next bytes, or raises
+
+
+class WireError(Exception):
+    """A frame breaks the rules of the wire."""
+
+
+class Unsendable(Exception):
+    """A value is not of the wire's closed set; the text names its type."""
+
+
+# -- writing -------------------------------------------------------------------
+
+
+def describe(tensor: torch.Tensor) -> list[Any]:
+    """The fields of a tensor's header: dtype, shape, strides, requires_grad, device."""
+    if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
+        raise Unsendable("a tensor that is not dense")
+    if tensor.dtype not in DTYPE_NAMES:
+        raise Unsendable(f"a tensor of dtype {tensor.dtype}")
+    if not DEVICE.match(str(tensor.device)) or tensor.dim() > MAX_DIMENSIONS:
+        raise Unsendable(f"a tensor on {tensor.device} with {tensor.dim()} dimensions")
+    return [
+        DTYPE_NAMES[tensor.dtype], list(tensor.shape), list(tensor.stride()),
+        tensor.requires_grad, str(tensor.device),
+    ]  # fmt: skip
+
+
+def bytes_of(tensor: torch.Tensor) -> memoryview:
+    """The elements in row-major order; a meta tensor has none."""
+    if tensor.device.type == "meta" or tensor.numel() == 0:
+        return memoryview(b"")
+    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    return plain.reshape(-1).view(torch.uint8).numpy().data
+
+
+# -- reading -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TensorHeader:
+    """What a header claims of one tensor, checked."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    requires_grad: bool
+    device: str
+
+    @property
+    def size(self) -> int:
+        """Bytes in the body."""
+        return 0 if self.device == "meta" else math.prod(self.shape) * self.dtype.itemsize
+
+
+def checked(fields: list[Any]) -> TensorHeader:
+    """The header these fields claim; raises `WireError` for a claim that cannot be."""
+    if len(fields) != 5:
+        raise WireError("a tensor's header has the wrong number of fields")
+    dtype, shape, strides, requires_grad, device = fields
+    if type(dtype) is not str or dtype not in DTYPES:
+        raise WireError("unknown dtype")
+    if type(device) is not str or not DEVICE.match(device) or type(requires_grad) is not bool:
+        raise WireError("unknown device")
+    header = TensorHeader(DTYPES[dtype], _lengths(shape), _lengths(strides), requires_grad, device)
+    if len(header.strides) != len(header.shape):
+        raise WireError("shape and strides differ in length")
+    span = 1 + sum((n - 1) * s for n, s in zip(header.shape, header.strides, strict=True) if n)
+    if max(header.size, span * header.dtype.itemsize) > MAX_BODY:
+        raise WireError("a tensor is too large")
+    return header
+
+
+def _lengths(numbers: Any) -> tuple[int, ...]:
+    if type(numbers) is not list or len(numbers) > MAX_DIMENSIONS:
+        raise WireError("too many dimensions")
+    if not all(type(n) is int and 0 <= n <= MAX_BODY for n in numbers):
+        raise WireError("a dimension is not a length")
+    return tuple(numbers)
+
+
+def filled(header: TensorHeader, fill: Fill) -> torch.Tensor:
+    """A contiguous tensor on the header's device, its bytes read by `fill`."""
+    try:
+        device = "meta" if header.device == "meta" else "cpu"
+        tensor = torch.empty(header.shape, dtype=header.dtype, device=device)
+    except RuntimeError as error:
+        raise WireError("a tensor cannot be made") from error
+    if header.size:
+        fill(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    try:
+        return tensor.to(header.device)
+    except (RuntimeError, AssertionError) as error:  # a device that is not there
+        raise WireError(f"a tensor on {header.device}") from error
+
+
+def as_sent(tensor: torch.Tensor, header: TensorHeader) -> torch.Tensor:
+    """The tensor with the strides and requires_grad that its sender's had."""
+    if tensor.stride() != header.strides:
+        lengths = zip(header.shape, header.strides, strict=True)
+        narrow = tuple(min(n, 1) if stride == 0 else n for n, stride in lengths)
+        rebuilt = torch.empty_strided(
+            narrow, header.strides, dtype=header.dtype, device=tensor.device
+        )
+        if tensor.numel():
+            rebuilt.copy_(tensor[tuple(slice(0, n) for n in narrow)])
+        tensor = rebuilt.expand(header.shape)
+    return tensor.requires_grad_(header.requires_grad)
