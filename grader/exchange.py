@@ -1,0 +1,211 @@
+"""One request, one answer, one deadline: the trusted end of a worker's line."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from grader.sandbox import Nursery, Worker
+from grader.worker import wire
+from grader.worker.limits import WorkerLimits
+
+TICK = 0.05  # seconds between looks at what a busy worker uses
+WALL_FACTOR = 10  # wall time allowed per second of CPU: waiting is not working
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one step, and one submission, may use."""
+
+    cpu_seconds: float
+    submission_seconds: float
+    memory_mib: int
+    output_kib: int
+    cuda: bool = False
+
+
+class WorkerDied(Exception):
+    """The worker ended before it answered, or was ended for good reason."""
+
+    def __init__(self, how: str, detail: str, by_the_wall: bool = False) -> None:
+        super().__init__(detail)
+        self.how = how  # "crashed", "timed_out" or "out_of_memory"
+        self.detail = detail
+        self.by_the_wall = by_the_wall  # it was waiting, not computing
+
+
+class Line:
+    """A conversation with one worker, with its prints drained on the way."""
+
+    def __init__(self, nursery: Nursery, allowance: Allowance) -> None:
+        self._nursery = nursery
+        self._allowance = allowance
+        limits = WorkerLimits(
+            memory_mib=allowance.memory_mib,
+            cpu_seconds=int(allowance.submission_seconds) + 5,
+            cuda=allowance.cuda,
+        )
+        self._worker: Worker = nursery.start(limits)
+        self._number = 0
+        self._printed = bytearray()
+        self._pipes = list(self._worker.prints)
+        self.begin_step(allowance.cpu_seconds)
+
+    def begin_step(self, cpu_seconds: float) -> None:
+        """Start counting prints and time anew."""
+        self._drain()
+        self._printed.clear()
+        self._cpu_start = self.cpu_used()
+        self._cpu_limit = cpu_seconds
+        self._looked = time.monotonic()
+        self._deadline = self._looked + WALL_FACTOR * cpu_seconds
+
+    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The worker's answer to one message.
+
+        Raises `WorkerDied` when there is none in time, and `wire.WireError` when what
+        came back is not an answer; both end the worker. Raises `wire.Unsendable` when
+        the message itself cannot be sent.
+        """
+        self._number += 1
+        buffers = wire.frame(self._number, message)
+        try:
+            self._refuse_unasked()
+            for buffer in buffers:
+                self._send(memoryview(buffer))
+            number, answer = wire.read(self._fill)
+            self._drain()
+            if number != self._number or type(answer) is not dict:
+                raise wire.WireError("an answer nobody asked for")
+        except wire.WireError:
+            self.close()
+            raise
+        return answer
+
+    def printed(self) -> str:
+        """What the submission printed since the step began, bounded, undecodable bytes marked."""
+        return self._printed.decode("utf-8", "replace")
+
+    def close(self) -> int:
+        """End the worker; returns its wait status."""
+        self._drain()
+        return self._nursery.end(self._worker)
+
+    def cpu_used(self) -> float:
+        """Seconds of CPU the worker and its waited-for children have used; 0 if untold."""
+        try:
+            with open(f"/proc/{self._worker.pid}/stat", encoding="ascii") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+        except (OSError, UnicodeDecodeError):
+            return 0.0
+        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def cpu_since_step(self) -> float:
+        """Seconds of CPU used since the step began."""
+        return max(self.cpu_used() - self._cpu_start, 0.0)
+
+    def _memory(self) -> int:
+        """Bytes of memory the worker holds for itself; 0 if untold."""
+        try:
+            with open(f"/proc/{self._worker.pid}/statm", encoding="ascii") as statm:
+                resident, shared = statm.read().split()[1:3]
+        except OSError:
+            return 0
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+
+    def _refuse_unasked(self) -> None:
+        try:
+            if self._worker.channel.recv(1, socket.MSG_PEEK):
+                raise wire.WireError("an answer nobody asked for")
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        raise self._died()
+
+    def _send(self, view: memoryview) -> None:
+        while len(view):
+            try:
+                view = view[self._worker.channel.send(view) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
+            except OSError:
+                raise self._died() from None
+
+    def _fill(self, view: memoryview) -> None:
+        while len(view):
+            try:
+                count = self._worker.channel.recv_into(view)
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+                continue
+            except OSError:
+                count = 0
+            if not count:
+                raise self._died()
+            view = view[count:]
+
+    def _wait(self, event: int) -> None:
+        """Wait until the channel is ready, draining prints; ends a worker that uses too much."""
+        poll = select.poll()
+        poll.register(self._worker.channel, event)
+        for pipe in self._pipes:
+            poll.register(pipe, select.POLLIN)
+        while True:
+            ready = dict(poll.poll(TICK * 1000))
+            self._drain()
+            self._check_usage()
+            if self._worker.channel.fileno() in ready:
+                return
+            for pipe in set(self._pipes) & ready.keys():
+                if not ready[pipe] & select.POLLIN:  # closed by the submission
+                    poll.unregister(pipe)
+                    self._pipes.remove(pipe)
+
+    def _check_usage(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < TICK:
+            return
+        self._looked = now
+        if now > self._deadline:
+            raise self._ended("timed_out", "it was still waiting when the time was up", True)
+        if self.cpu_used() - self._cpu_start > self._cpu_limit:
+            raise self._ended("timed_out", f"it computed for more than {self._cpu_limit:g} s")
+        if self._memory() > (self._allowance.memory_mib + 256) << 20:
+            raise self._ended("out_of_memory", f"it used more than {self._allowance.memory_mib} MiB")
+
+    def _drain(self) -> None:
+        for pipe in self._worker.prints:
+            while True:
+                try:
+                    chunk = os.read(pipe, CHUNK)
+                except (BlockingIOError, OSError):
+                    break
+                room = (self._allowance.output_kib << 10) - len(self._printed)
+                self._printed += chunk[: max(room, 0)]
+                if not chunk:
+                    break
+
+    def _ended(self, how: str, detail: str, by_the_wall: bool = False) -> WorkerDied:
+        self.close()
+        return WorkerDied(how, detail, by_the_wall)
+
+    def _died(self) -> WorkerDied:
+        """Why the worker is gone, from its wait status."""
+        status = self.close()
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return WorkerDied("timed_out", "it used all the CPU time of the submission")
+            if number == signal.SIGKILL:  # ours, just now: it was alive, with its line shut
+                return WorkerDied("crashed", "the process stopped answering")
+            name = signal.strsignal(number) or f"signal {number}"
+            return WorkerDied("crashed", f"the process was ended by: {name.lower()}")
+        code = os.waitstatus_to_exitcode(status)
+        return WorkerDied("crashed", f"the process ended itself with exit code {code}")

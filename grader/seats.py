@@ -1,0 +1,156 @@
+"""Where a submission sits its exam: in workers, or, for the course's own programs, in process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from grader.calls import Answer, Answerer, Call, Died, Garbled, Value, in_process
+from grader.exchange import Allowance, Line, WorkerDied
+from grader.sandbox import Nursery
+from grader.student import over, read_answer
+from grader.submissions import Submission
+from grader.worker import wire
+
+
+class Seat(Protocol):
+    """Somebody who answers the calls of one submission's steps."""
+
+    def begin_step(self) -> Answer | None:
+        """Make ready for a step; an answer where the submission could not even be loaded."""
+
+    def answerer(self) -> Answerer:
+        """Who answers the calls of this step."""
+
+    def printed(self) -> str:
+        """What the submission printed during the step."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the worker needs to know of an exercise: no step, no answer, only what is refused."""
+
+    kernels: tuple[str, ...]
+    operations: tuple[str, ...]
+    imports: tuple[str, ...]
+    device: str
+
+
+class WorkerSeat:
+    """A submission in a worker of its own; a fresh one after a death."""
+
+    def __init__(
+        self, submission: Submission, rules: Rules, nursery: Nursery, allowance: Allowance
+    ) -> None:
+        self._submission = submission
+        self._rules = rules
+        self._nursery = nursery
+        self._allowance = allowance
+        self._line: Line | None = None
+        self._unloadable: Answer | None = None
+        self._spent = 0.0  # CPU seconds of workers that have ended, and of earlier steps
+        self._load_prints = ""
+
+    def begin_step(self) -> Answer | None:
+        """Load the submission if need be; an answer where that failed, or no time is left."""
+        self._count()
+        left = self._allowance.submission_seconds - self._spent
+        if left <= 0:
+            return Died("timed_out", "the time for the whole submission was used up before")
+        seconds = min(self._allowance.cpu_seconds, left)
+        if self._unloadable is None and self._line is None:
+            self._unloadable = self._load(seconds)
+        if self._line is not None:
+            self._line.begin_step(seconds)
+        return self._unloadable
+
+    def answerer(self) -> Answerer:
+        """The worker's answers; a death ends the worker, and the next step gets a fresh one."""
+        assert self._line is not None
+        ask = over(self._line)
+
+        def answer(call: Call) -> Answer:
+            if self._line is None:
+                return Died("crashed", "the worker of this step has ended")
+            found = ask(call)
+            if isinstance(found, (Died, Garbled)):
+                self._lost(found)
+            return found
+
+        return answer
+
+    def printed(self) -> str:
+        """What was printed since the step began."""
+        return self._line.printed() if self._line else self._load_prints
+
+    def close(self) -> None:
+        """End the worker there is."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def _load(self, seconds: float) -> Answer | None:
+        line = Line(self._nursery, self._allowance)
+        line.begin_step(seconds)
+        try:
+            answer = read_answer(
+                line.ask(
+                    {
+                        "op": "load",
+                        "source": self._submission.source,
+                        "name": "submission",
+                        "path": self._submission.path,
+                        "kernels": list(self._rules.kernels),
+                        "operations": list(self._rules.operations),
+                        "imports": list(self._rules.imports),
+                        "device": self._rules.device,
+                    }
+                )
+            )
+        except WorkerDied as died:
+            answer = Died(died.how, died.detail, died.by_the_wall)
+        except wire.WireError as error:
+            answer = Garbled(str(error))
+        if isinstance(answer, Value):
+            self._line = line
+            return None
+        self._load_prints = line.printed()
+        if not isinstance(answer, (Died, Garbled)):
+            line.close()
+        return answer
+
+    def _count(self) -> None:
+        if self._line is not None:
+            self._spent += self._line.cpu_since_step()
+
+    def _lost(self, answer: Answer) -> None:
+        if isinstance(answer, Died) and answer.how == "timed_out":
+            self._spent += self._allowance.cpu_seconds
+        if self._line is not None:
+            self._load_prints = self._line.printed()
+        self._line = None
+
+
+class ProgramSeat:
+    """One of the course's own programs, answered in this process."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._answerer = in_process(namespace)
+
+    def begin_step(self) -> Answer | None:
+        """Nothing to make ready."""
+        return None
+
+    def answerer(self) -> Answerer:
+        """The program's answers."""
+        return self._answerer
+
+    def printed(self) -> str:
+        """Nothing: prints go where this process prints."""
+        return ""
+
+    def close(self) -> None:
+        """Nothing to end."""

@@ -1,0 +1,119 @@
+"""The student as a suite sees it: named functions whose calls are asked elsewhere and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grader.calls import (
+    Answer,
+    Answerer,
+    Call,
+    Died,
+    Garbled,
+    Missing,
+    Raised,
+    Recorded,
+    Trapped,
+    Unsendable,
+    Value,
+    copied,
+)
+from grader.exchange import Line, WorkerDied
+from grader.worker import wire
+
+
+class NoValue(Exception):
+    """A call gave no value; `recorded` says what it gave, `role` whose call it was."""
+
+    def __init__(self, role: str, recorded: Recorded) -> None:
+        super().__init__(f"{role}: {recorded.call.function} gave no value: {recorded.answer}")
+        self.role = role
+        self.recorded = recorded
+
+
+class Player:
+    """Whoever plays a part in a suite: `student.softmax(x)` asks for it, and is recorded."""
+
+    def __init__(self, role: str, functions: Sequence[str], answerer: Answerer) -> None:
+        self._role = role
+        self._functions = tuple(functions)
+        self._answerer = answerer
+        self.recorded: list[Recorded] = []
+
+    def __getattr__(self, name: str) -> Asked:
+        if name not in self._functions:
+            raise AttributeError(f"the exercise has no function `{name}`")
+        return Asked(self, name)
+
+    def ask(self, call: Call) -> Any:
+        """The value a call gives; raises `NoValue` for anything else."""
+        asked = Call(call.function, *copied((call.args, call.kwargs)), call.mode, call.cotangent)
+        recorded = Recorded(asked, self._answerer(call))
+        self.recorded.append(recorded)
+        if not isinstance(recorded.answer, Value):
+            raise NoValue(self._role, recorded)
+        return recorded.answer.value
+
+
+class Asked:
+    """One function of a player, to be called or measured in the ways of `worker.measure`."""
+
+    def __init__(self, player: Player, name: str) -> None:
+        self._player = player
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value it returns."""
+        return self._player.ask(Call(self._name, args, kwargs))
+
+    def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:
+        """The vector-Jacobian product, a gradient or None per floating-point argument."""
+        call = Call(self._name, args, kwargs, "gradients", cotangent)
+        found: dict[str, Any] = self._player.ask(call)
+        return found
+
+    def arguments_after(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """The arguments as the function leaves them."""
+        after: list[Any] = self._player.ask(Call(self._name, args, kwargs, "arguments_after"))
+        return after
+
+    def strays(self, *args: Any, **kwargs: Any) -> list[str]:
+        """What it makes that does not follow the inputs' device."""
+        names: list[str] = self._player.ask(Call(self._name, args, kwargs, "strays"))
+        return names
+
+
+def over(line: Line) -> Answerer:
+    """Answers from a worker at the other end of a line."""
+
+    def answer(call: Call) -> Answer:
+        request = {
+            "op": "call", "function": call.function, "mode": call.mode,
+            "args": tuple(call.args), "kwargs": call.kwargs, "cotangent": call.cotangent,
+        }  # fmt: skip
+        try:
+            return read_answer(line.ask(request))
+        except WorkerDied as died:
+            return Died(died.how, died.detail, died.by_the_wall)
+        except wire.WireError as error:
+            return Garbled(str(error))
+
+    return answer
+
+
+def read_answer(message: dict[str, Any]) -> Answer:
+    """A worker's message as an answer; whatever does not fit the form is garbled."""
+    match message:
+        case {"fired": [str(), *_] as fired}:
+            return Trapped(tuple(str(name)[:60] for name in fired))
+        case {"value": value}:
+            return Value(value)
+        case {"raised": {"type": str(kind), "builtin": str(builtin), "text": str(text), "line": line}}:
+            known = line if type(line) is int and 0 < line < 10**6 else None
+            return Raised(kind[:100], builtin[:100], text[:2000], known)
+        case {"unsendable": str(what)}:
+            return Unsendable(what[:200])
+        case {"missing": str(function)}:
+            return Missing(function[:100])
+    return Garbled("an answer of an unknown form")

@@ -1,0 +1,155 @@
+"""The worker's side of a conversation: load one submission, answer calls until the line ends."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import os
+import socket
+import sys
+import traceback
+import types
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from grader.worker import limits as worker_limits
+from grader.worker import measure, wire
+from grader.worker.imports import restricted_import
+from grader.worker.traps import Traps, install
+
+Message = dict[str, Any]
+
+
+@dataclass
+class Bench:
+    """What one worker holds: the submission's module and the traps it runs under."""
+
+    module: types.ModuleType | None = None
+    path: str = ""
+    traps: Traps | None = None
+    objects: dict[int, object] = field(default_factory=dict)
+
+    def keep(self, value: object) -> wire.Handle | None:
+        """A handle for an object of one of the submission's own classes."""
+        kind = type(value)
+        if self.module is None or kind.__module__ != self.module.__name__:
+            return None
+        number = len(self.objects)
+        self.objects[number] = value
+        return wire.Handle(number, kind.__name__)
+
+    def resolve(self, handle: wire.Handle) -> object:
+        """The object a handle stands for."""
+        return self.objects[handle.number]
+
+
+def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
+    """Answer requests on `channel` until it ends; never returns an error, only answers."""
+    worker_limits.confine(limits)
+    # One thread: the same numbers on every machine, and no idle pool counted as CPU time.
+    torch.set_num_threads(1)
+    bench = Bench()
+
+    def fill(view: memoryview) -> None:
+        while len(view):
+            count = channel.recv_into(view)
+            if not count:
+                raise EOFError
+            view = view[count:]
+
+    while True:
+        try:
+            number, request = wire.read(fill, faithful=True, resolve=bench.resolve)
+        except EOFError:
+            return
+        for buffer in _reply(number, answer(bench, request), bench):
+            channel.sendall(buffer)
+
+
+def _reply(number: int, message: Message, bench: Bench) -> list[bytes | memoryview]:
+    """The frame of an answer; a value the wire cannot carry becomes its type's name."""
+    try:
+        return wire.frame(number, message, bench.keep)
+    except wire.Unsendable as unsendable:
+        message = {"unsendable": str(unsendable), "fired": message["fired"]}
+        return wire.frame(number, message)
+
+
+def answer(bench: Bench, request: Message) -> Message:
+    """What a request comes to: a value, or how the student's code failed to give one."""
+    try:
+        message = _load(bench, request) if request["op"] == "load" else _call(bench, request)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
+        message = {"raised": _raised(error, bench.path)}
+    _flush()
+    message["fired"] = bench.traps.taken() if bench.traps else []
+    return message
+
+
+def _load(bench: Bench, request: Message) -> Message:
+    """Run the submission as a registered module, so that dataclasses and typing work."""
+    source, name, bench.path = request["source"], request["name"], request["path"]
+    bench.traps = install(request["kernels"], request["operations"], request["device"])
+    module = types.ModuleType(name)
+    module.__file__ = bench.path
+    module.__dict__["__builtins__"] = dict(vars(builtins)) | {
+        "__import__": restricted_import(frozenset(request["imports"]), name)
+    }
+    sys.modules[name] = module
+    lines = source.splitlines(keepends=True)
+    linecache.cache[bench.path] = (len(source), None, lines, bench.path)
+    bench.module = module
+    with bench.traps.watching():
+        exec(compile(source, bench.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    return {"value": None}
+
+
+def _call(bench: Bench, request: Message) -> Message:
+    assert bench.module is not None and bench.traps is not None
+    function = vars(bench.module).get(request["function"])
+    if function is None:
+        return {"missing": request["function"]}
+    more = {"cotangent": request["cotangent"]} if request["mode"] == "gradients" else {}
+    ask = measure.MODES[request["mode"]]
+    with bench.traps.watching():
+        return {"value": ask(function, request["args"], request["kwargs"], **more)}
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # the student may have put anything there
+            continue
+
+
+def _raised(error: BaseException, path: str) -> Message:
+    """An exception as text: its type, the nearest builtin type, its words and its line."""
+    try:
+        text = str(error)[:2000]
+    except BaseException:  # an exception whose __str__ raises
+        text = ""
+    kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__)
+             if frame.f_code.co_filename == path]  # fmt: skip
+    if isinstance(error, SyntaxError) and error.filename == path:
+        lines.append(error.lineno or 0)
+    return {
+        "type": type(error).__name__[:100],
+        "builtin": kinds[0] if kinds else "BaseException",
+        "text": text,
+        "line": lines[-1] if lines else None,
+    }
+
+
+def take_streams(out: int, err: int) -> None:
+    """Make the two pipes this process's stdout and stderr, and nothing its stdin."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+    options: Any = {"encoding": "utf-8", "errors": "backslashreplace", "closefd": False}
+    sys.stdin = open(0, **options)
+    sys.stdout = open(1, "w", buffering=1 << 14, **options)
+    sys.stderr = open(2, "w", buffering=1, **options)
