@@ -1,0 +1,219 @@
+"""Which mistake is it? The wrong program that answers as the submission does, unlike the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from grader.bank import Bank
+from grader.calls import Answer, Answerer, Call, Raised, Recorded, Value, in_process
+from grader.compare import agreement
+from grader.course import Exercise
+from grader.model import Certainty, Misconception
+
+MOST_ALTERNATIVES = 3
+VISIBLE = 0.02  # of the reference's RMS: what counts as a different float
+
+Trace = tuple[Recorded, ...]  # the calls of one case of one step, in order
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a submission answered in one step: its calls, case by case."""
+
+    step: str
+    function: str
+    values: bool  # a values step; side steps speak only for themselves
+    cases: Mapping[str, Trace]
+
+
+@dataclass
+class Atlas:
+    """What the reference and each wrong program answer to the traces of one exercise.
+
+    A step's calls depend only on the seed, so an answer is computed once and serves
+    every submission.
+    """
+
+    bank: Bank
+    exercise: Exercise
+    _answerers: dict[str, Answerer] = field(default_factory=dict)
+    _answers: dict[tuple[str, str, int], Answer] = field(default_factory=dict)
+
+    def wrongs(self) -> tuple[Misconception, ...]:
+        """The wrong programs that may explain a failure here."""
+        return self.bank.misconceptions(self.exercise)
+
+    def reference(self, case: str, index: int, call: Call) -> Answer:
+        """What the reference answers to one call of a trace."""
+        return self._answer(None, case, index, call)
+
+    def of(self, wrong: Misconception, case: str, index: int, call: Call) -> Answer:
+        """What a wrong program makes the exercise answer to one call of a trace."""
+        return self._answer(wrong, case, index, call)
+
+    def _answer(self, wrong: Misconception | None, case: str, index: int, call: Call) -> Answer:
+        name = wrong.id if wrong else ""
+        key = (name, case, index)
+        if key not in self._answers:
+            if name not in self._answerers:
+                wrongs = (wrong,) if wrong else ()
+                self._answerers[name] = in_process(self.bank.variant(self.exercise, wrongs))
+            self._answers[key] = self._answerers[name](call)
+        return self._answers[key]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistakes that explain a failure, each alternative a group made together."""
+
+    alternatives: tuple[tuple[Misconception, ...], ...] = ()
+
+    @property
+    def certainty(self) -> Certainty:
+        """Unique, ambiguous or none."""
+        if not self.alternatives:
+            return Certainty.NONE
+        return Certainty.UNIQUE if len(self.alternatives) == 1 else Certainty.AMBIGUOUS
+
+
+def diagnose(atlas: Atlas, failed: Sequence[Evidence], all_steps: Sequence[Evidence]) -> dict[str, Diagnosis]:
+    """A diagnosis for every failed step, from what the submission answered in all of them.
+
+    A wrong program explains a step when it answers every call of it as the submission
+    did and some call unlike the reference, and agrees with the submission in every values
+    step of the same function too.
+    """
+    found = {evidence.step: _explaining(atlas, evidence, all_steps) for evidence in failed}
+    certain = {wrongs[0].id for wrongs in found.values() if len(wrongs) == 1}
+    return {step: _settled(atlas, wrongs, certain) for step, wrongs in found.items()}
+
+
+def _settled(atlas: Atlas, wrongs: list[Misconception], certain: set[str]) -> Diagnosis:
+    """Prefer what is certain elsewhere in the file, then mistakes of this exercise's own."""
+    own = [w for w in wrongs if w.id.startswith(atlas.exercise.id + ".")]
+    for narrower in ([w for w in wrongs if w.id in certain], own):
+        wrongs = narrower or wrongs
+    if len(wrongs) > MOST_ALTERNATIVES:
+        return Diagnosis()
+    return Diagnosis(tuple((wrong,) for wrong in wrongs))
+
+
+def _explaining(
+    atlas: Atlas, failed: Evidence, all_steps: Sequence[Evidence]
+) -> list[Misconception]:
+    company = [e for e in all_steps if e.values and e.function == failed.function and e != failed]
+    for strict in (True, False):
+        found = [
+            wrong
+            for wrong in atlas.wrongs()
+            if _answers_alike(atlas, wrong, [failed], strict)
+            and _shows(atlas, wrong, failed)
+            and _answers_alike(atlas, wrong, company, strict=False)
+        ]
+        if found:
+            return found
+    return []
+
+
+def _calls(evidence: Iterable[Evidence]) -> Iterable[tuple[str, int, Recorded]]:
+    for piece in evidence:
+        for case, trace in piece.cases.items():
+            for index, recorded in enumerate(trace):
+                yield case, index, recorded
+
+
+def _answers_alike(
+    atlas: Atlas, wrong: Misconception, evidence: Sequence[Evidence], strict: bool
+) -> bool:
+    return all(
+        alike(recorded.answer, atlas.of(wrong, case, i, recorded.call), recorded.call, strict)
+        for case, i, recorded in _calls(evidence)
+    )
+
+
+def _shows(atlas: Atlas, wrong: Misconception, evidence: Evidence) -> bool:
+    """Whether the wrong program differs from the reference here in more than an exception."""
+    for case, i, recorded in _calls([evidence]):
+        answer = atlas.of(wrong, case, i, recorded.call)
+        if isinstance(answer, Value):
+            reference = atlas.reference(case, i, recorded.call)
+            if differs(answer, reference, recorded.call):
+                return True
+    return False
+
+
+def alike(answer: Answer, other: Answer, call: Call, strict: bool = True) -> bool:
+    """Whether two answers to one call are the same up to rounding.
+
+    strict: dtypes and devices count. Exceptions are alike when their builtin types are;
+    an answer that never came is like no other.
+    """
+    match answer, other:
+        case Value(ours), Value(theirs):
+            if call.mode == "strays":
+                return bool(ours) == bool(theirs)
+            return _values_alike(ours, theirs, strict)
+        case Raised(), Raised():
+            return answer.builtin == other.builtin
+    return False
+
+
+def _values_alike(ours: Any, theirs: Any, strict: bool) -> bool:
+    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        if ours.shape != theirs.shape or (strict and ours.dtype != theirs.dtype):
+            return False
+        if ours.device.type == "meta" or theirs.device.type == "meta":
+            return ours.device.type == theirs.device.type
+        return bool(agreement(ours, theirs).all())
+    if isinstance(ours, (list, tuple)) and type(ours) is type(theirs):
+        return len(ours) == len(theirs) and all(
+            _values_alike(a, b, strict) for a, b in zip(ours, theirs, strict=True)
+        )
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(
+            _values_alike(ours[key], theirs[key], strict) for key in ours
+        )
+    return type(ours) is type(theirs) and bool(ours == theirs)
+
+
+def differs(answer: Answer, reference: Answer, call: Call) -> bool:
+    """Whether an answer is visibly not the reference's.
+
+    Booleans, whole numbers, shapes, dtypes and exceptions differ by any element, floats
+    by 2 % of the reference's root mean square.
+    """
+    if not isinstance(answer, Value) or not isinstance(reference, Value):
+        return not alike(answer, reference, call)
+    if call.mode == "strays":
+        return bool(answer.value) != bool(reference.value)
+    return _values_differ(answer.value, reference.value)
+
+
+def _values_differ(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+            return True
+        if not theirs.is_floating_point():
+            return not torch.equal(ours, theirs)
+        return _floats_differ(ours.double(), theirs.double())
+    if isinstance(ours, (list, tuple)) and type(ours) is type(theirs) and len(ours) == len(theirs):
+        return any(_values_differ(a, b) for a, b in zip(ours, theirs, strict=True))
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        return any(_values_differ(ours[key], theirs[key]) for key in ours)
+    return not _values_alike(ours, theirs, strict=True)
+
+
+def _floats_differ(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    finite = ours.isfinite() & theirs.isfinite()
+    special = (ours == theirs) | (ours.isnan() & theirs.isnan())
+    if not (finite | special).all():
+        return True
+    sizes = theirs[theirs.isfinite()]
+    if not sizes.numel():
+        return False
+    scale = max(sizes.square().mean().sqrt().item(), 1e-12)
+    return bool(((ours - theirs)[finite].abs() > VISIBLE * scale).any())

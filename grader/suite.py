@@ -1,0 +1,110 @@
+"""What a hidden suite is written with: steps, drawn numbers, and checks that say what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import pytest
+import torch
+
+from grader.compare import Difference, Different, same, same_values
+from grader.operations import LINEAR, SDPA, SOFTMAX
+
+__all__ = [
+    "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "leaves_arguments_alone", "same",
+    "same_values", "step",
+]  # fmt: skip
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+def step(
+    points: int, needs: str | tuple[str, ...] = (), public: bool = False
+) -> Callable[[Test], Test]:
+    """Make a pytest function a graded step; its docstring is the sentence the student reads.
+
+    needs: the values step (or steps) of the same function without which a side step, such
+    as one on dtype, says nothing. public: whether students may see it.
+    """
+    wanted = (needs,) if isinstance(needs, str) else tuple(needs)
+    mark = pytest.mark.step(points=points, needs=wanted, public=public)
+    return mark
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Seeded numbers on the graded device; the same on every device and machine."""
+
+    generator: torch.Generator  # on the CPU
+    device: str = "cpu"
+
+    @classmethod
+    def seeded(cls, seed: int, name: str, device: str = "cpu") -> Draw:
+        """The numbers of one step's case, apart from those of every other."""
+        digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        return cls(generator, device)
+
+    def normal(self, *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """Standard normal numbers, drawn in float64 and rounded to `dtype`."""
+        drawn = torch.randn(shape, generator=self.generator, dtype=torch.float64)
+        return drawn.to(dtype).to(self.device)
+
+    def uniform(
+        self, *shape: int, low: float = 0.0, high: float = 1.0, dtype: torch.dtype = torch.float32
+    ) -> torch.Tensor:
+        """Uniform numbers of [low, high)."""
+        drawn = torch.rand(shape, generator=self.generator, dtype=torch.float64)
+        return (low + (high - low) * drawn).to(dtype).to(self.device)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...] = ()) -> torch.Tensor:
+        """Whole numbers of [low, high), int64."""
+        return torch.randint(low, high, shape, generator=self.generator).to(self.device)
+
+    def mask(self, *shape: int) -> torch.Tensor:
+        """A boolean mask whose rows each hold a True, and a False where they are long enough."""
+        drawn = torch.rand(shape, generator=self.generator) < 0.6
+        columns = shape[-1]
+        places = torch.rand(shape, generator=self.generator).argsort(-1)
+        drawn.scatter_(-1, places[..., :1], True)
+        if columns > 1:
+            drawn.scatter_(-1, places[..., 1:2], False)
+        return drawn.to(self.device)
+
+
+class Asked(Protocol):
+    """A function of the student or the reference, as the fixtures give it."""
+
+    def arguments_after(self, *args: Any, **kwargs: Any) -> Any:
+        """The arguments as the function leaves them."""
+
+    def strays(self, *args: Any, **kwargs: Any) -> Any:
+        """What it makes that does not follow the inputs' device."""
+
+
+def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
+    """Whether the arguments are as they were after the call; raises `Different`."""
+    try:
+        return same(function.arguments_after(*args, **kwargs), [*args, *kwargs.values()])
+    except Different as error:
+        says = "Your function changes one of its arguments: the caller's tensor is not as it was."
+        found = error.difference
+        raise Different(
+            Difference("argument", says, found.got, found.expected, found.pattern)
+        ) from None
+
+
+def follows_device(function: Asked, *args: Any, **kwargs: Any) -> bool:
+    """Whether every tensor it makes is where the inputs (or `device`) are; raises `Different`."""
+    strays = function.strays(*args, **kwargs)
+    if strays == []:
+        return True
+    names = ", ".join(f"`{name}`" for name in strays[:3] if type(name) is str)
+    says = (
+        "A tensor made inside your function does not follow the device of its inputs"
+        + (f": look at {names}." if names else ".")
+    )
+    raise Different(Difference("device", says))

@@ -1,0 +1,102 @@
+"""Values in words: short enough for a terminal, exact enough to check by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+MAX_ROWS = 8
+MAX_COLUMNS = 8
+MAX_TEXT = 60
+
+
+def number(value: float) -> str:
+    """A number to four significant digits: 0.3679, 2.828, 1e+04, −inf as -inf."""
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return f"{value:.4g}"
+
+
+def shape(tensor: torch.Tensor) -> str:
+    """The shape as Python writes a tuple."""
+    return str(tuple(tensor.shape))
+
+
+def kind(value: Any) -> str:
+    """What sort of thing a value is, with its article."""
+    if value is None:
+        return "None"
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {shape(value)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    article = "an" if type(value).__name__[0] in "aeiou" else "a"
+    return f"{article} {type(value).__name__}"
+
+
+def shown(value: Any) -> str:
+    """A value as text; tensors of at most two small dimensions whole, as a grid."""
+    if isinstance(value, torch.Tensor):
+        return _tensor(value)
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, str):
+        return _short(repr(value))
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(kind(part) if _is_big(part) else shown(part) for part in value)
+        return _short(f"({inner})" if isinstance(value, tuple) else f"[{inner}]")
+    if isinstance(value, dict):
+        return _short("{" + ", ".join(f"{k}: {kind(v)}" for k, v in value.items()) + "}")
+    return _short(str(value))
+
+
+def _is_big(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.dim() > 0
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _tensor(tensor: torch.Tensor) -> str:
+    name = f"{shape(tensor)} {str(tensor.dtype).removeprefix('torch.')}"
+    if tensor.device.type == "meta":
+        return f"{name}, on meta"
+    if tensor.dim() == 0:
+        return cell(tensor.item())
+    rows = tensor if tensor.dim() == 2 else tensor[None]
+    small = tensor.dim() <= 2 and rows.shape[0] <= MAX_ROWS and rows.shape[1] <= MAX_COLUMNS
+    if not small or not tensor.numel():
+        return f"tensor {name}"
+    cells = [[cell(entry) for entry in row] for row in rows.tolist()]
+    width = max(len(text) for row in cells for text in row)
+    return "\n".join("  ".join(text.rjust(width) for text in row) for row in cells)
+
+
+def cell(entry: Any) -> str:
+    """One entry of a tensor; masks as 1 and 0."""
+    if isinstance(entry, bool):
+        return str(int(entry))
+    if isinstance(entry, float):
+        return number(entry)
+    return str(entry)
+
+
+def factor(value: float) -> str | None:
+    """A factor with its name where it has one: "2.828 = √8", "0.125 = 1/8"; None for odd ones."""
+    for whole in range(2, 1025):
+        for exact, name in (
+            (whole, str(whole)), (1 / whole, f"1/{whole}"),
+            (math.sqrt(whole), f"√{whole}"), (1 / math.sqrt(whole), f"1/√{whole}"),
+        ):  # fmt: skip
+            if math.isclose(value, exact, rel_tol=2e-4):
+                plain = number(value)
+                return plain if plain == name else f"{plain} = {name}"
+    return None
+
+
+def count(number_of: int, noun: str) -> str:
+    """A count with its noun: "1 step", "3 steps"."""
+    return f"{number_of} {noun}" + ("" if number_of == 1 else "s")
