@@ -1,0 +1,159 @@
+"""`attn-grade check`: grade one file and show the report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from grader import submissions
+from grader.course import Course, Exercise
+from grader.errors import EXIT_FAULT, EXIT_NOT_YET, EXIT_PASSED, GraderFault, UsageFault
+from grader.model import Feedback, Report, Verdict
+from grader.submissions import Submission
+
+
+@click.command()
+@click.argument("exercise")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--device", type=click.Choice(["cpu", "cuda", "auto"]), help="Where to compute.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "junit"]), default="text",
+    help="How to print the report.",
+)  # fmt: skip
+@click.option(
+    "--feedback", type=click.Choice([str(kind) for kind in Feedback]),
+    help="practice shows the failing case, homework no hidden value.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), help="Draw the numbers from this seed.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell everything.")
+@click.pass_obj
+def check(
+    folder: Path | None, exercise: str, file: Path | None, device: str | None, form: str,
+    feedback: str | None, seed: int | None, verbose: bool,
+) -> None:  # fmt: skip
+    """Grade EXERCISE step by step and name the mistake.
+
+    EXERCISE is a number, a name, or both: 03, causal_mask, 03_causal_mask. FILE is your
+    file, if it is not the one in exercises/.
+    """
+    course = Course.find(folder or Path.cwd())
+    chosen = course.exercise(exercise)
+    policy = course.settings.policy
+    path = file or chosen.stub
+    submission = submissions.read(path, _as_typed(path))
+    report = _graded(
+        course, chosen, submission, device or policy.device,
+        Feedback(feedback or policy.feedback), policy.seed if seed is None else seed,
+    )  # fmt: skip
+    if path.resolve() == chosen.stub.resolve():
+        from grader import progress
+
+        progress.record(course, report)
+    _show(course, chosen, report, form, verbose)
+    sys.exit(_exit_code(report))
+
+
+def _as_typed(path: Path) -> str:
+    """A path as a learner would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _graded(
+    course: Course, exercise: Exercise, submission: Submission, device: str,
+    feedback: Feedback, seed: int,
+) -> Report:  # fmt: skip
+    """Start the clean process first, load the course second, grade third."""
+    with _saying("loading torch"):
+        # torch brings numpy, whose thread pool would outlive neither fork nor purpose.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise GraderFault(f"torch cannot be imported ({error}); see `attn-grade doctor`") from None
+        from grader.sandbox import open_nursery
+
+        nursery = open_nursery(os.environ.get("ATTN_GRADE_WORKERS", "here"))
+    try:
+        # From here on this process may hold answers: workers are forked from the other.
+        from grader.grade import Terms, with_examiner
+
+        terms = Terms(seed, feedback, _device(device))
+        with _saying("grading"):
+            return with_examiner(
+                course, exercise, terms, lambda examiner: examiner.report(submission, nursery)
+            )
+    finally:
+        nursery.close()
+
+
+def _device(wanted: str) -> str:
+    """The device to grade on; CUDA is first touched here, after the clean process forked off."""
+    import torch
+
+    if wanted == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise UsageFault("there is no CUDA device here; use --device cpu, or ask `attn-grade doctor`")
+    return "cpu"
+
+
+@contextlib.contextmanager
+def _saying(what: str) -> Iterator[None]:
+    """Say what takes a moment, on a terminal only, and wipe it away afterwards."""
+    live = sys.stderr.isatty()
+    if live:
+        sys.stderr.write(f"{what} …")
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _show(course: Course, exercise: Exercise, report: Report, form: str, verbose: bool) -> None:
+    if form == "json":
+        from grader.reports.as_json import as_json
+
+        click.echo(as_json(report))
+    elif form == "junit":
+        from grader.reports.junit import as_junit
+
+        click.echo(as_junit(report))
+    else:
+        from rich.console import Console
+
+        from grader.reports.text import render
+
+        render(report, Console(highlight=False), verbose, _next_step(course, exercise, report))
+
+
+def _next_step(course: Course, exercise: Exercise, report: Report) -> str:
+    """The one thing to do next, as a command that works when pasted."""
+    if report.faulty:
+        return "attn-grade doctor"
+    if report.passed:
+        order = course.exercises
+        after = order[order.index(exercise) + 1 :]
+        return f"attn-grade lesson {after[0].number}" if after else "attn-grade list"
+    if all(result.verdict is Verdict.NOT_STARTED for result in report.steps):
+        return f"attn-grade lesson {exercise.number}"
+    first = next(r for r in report.steps if r.verdict is not Verdict.PASSED)
+    return f"attn-grade hint {exercise.number} {first.step.function}"
+
+
+def _exit_code(report: Report) -> int:
+    if report.faulty:
+        return EXIT_FAULT
+    return EXIT_PASSED if report.passed else EXIT_NOT_YET

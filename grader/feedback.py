@@ -1,0 +1,164 @@
+"""What a step's outcome says to the learner: a message, and the failing case made small."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from grader import words
+from grader.calls import (
+    Answer,
+    Call,
+    Died,
+    Garbled,
+    Missing,
+    Raised,
+    Trapped,
+    Unsendable,
+    Value,
+)
+from grader.compare import Difference
+from grader.model import Case, Verdict
+from grader.submissions import Submission
+
+VERDICTS: dict[type, Verdict] = {
+    Raised: Verdict.RAISED,
+    Unsendable: Verdict.FAILED,
+    Garbled: Verdict.CRASHED,
+    Missing: Verdict.NOT_STARTED,
+    Trapped: Verdict.FORBIDDEN,
+}
+# How torch and Python say that there was no memory; a hint for the wording, worth no points.
+MEMORY_WORDS = ("can't allocate memory", "out of memory", "bad_alloc")
+
+
+def verdict_of(answer: Answer) -> Verdict:
+    """The verdict of a call that gave no value."""
+    if isinstance(answer, Died):
+        return Verdict(answer.how)
+    if isinstance(answer, Raised):
+        if answer.builtin == "MemoryError" or any(w in answer.text for w in MEMORY_WORDS):
+            return Verdict.OUT_OF_MEMORY
+        if answer.builtin == "NotImplementedError":
+            return Verdict.NOT_STARTED
+    return VERDICTS[type(answer)]
+
+
+def message_of(answer: Answer, function: str, contract: Any, submission: Submission) -> str:
+    """What to say of a call that gave no value.
+
+    contract: the reference's function, for its signature.
+    """
+    match answer:
+        case Raised():
+            return _of_raised(answer, function, contract, submission)
+        case Died("timed_out"):
+            return (
+                f"`{function}` did not come back: {answer.detail}. "
+                "Is there a loop that never ends, or work that grows too fast?"
+            )
+        case Died("out_of_memory"):
+            return f"`{function}` ran out of memory: {answer.detail}. What grows so large there?"
+        case Died():
+            return (
+                f"`{function}` took its whole process down: {answer.detail}. "
+                "What in it could end Python itself?"
+            )
+        case Unsendable():
+            return (
+                f"`{function}` returned {_article(answer.what)}, which cannot be graded. "
+                "A plain torch.Tensor (or what the docstring says) is expected."
+            )
+        case Missing():
+            return f"There is no `{function}` in this file{_nearest(function, submission)}"
+        case Trapped():
+            names = " and ".join(f"`{name}`" for name in answer.operations)
+            return f"`{function}` uses {names}, which this exercise asks you to build yourself."
+        case Garbled():
+            return f"What `{function}` sent back could not be read: {answer.why}."
+    raise AssertionError(answer)
+
+
+def _of_raised(raised: Raised, function: str, contract: Any, submission: Submission) -> str:
+    if raised.builtin == "NotImplementedError":
+        return f"`{function}` still says NotImplementedError."
+    if raised.builtin == "RecursionError":
+        return f"`{function}` calls itself without end. What should stop it?"
+    said = f"`{function}` raised {raised.type}"
+    said += f": {raised.text}" if raised.text else "."
+    if raised.builtin == "TypeError":
+        wanted = tuple(inspect.signature(contract).parameters)
+        given = submission.parameters_of(function)
+        if given is not None and given != wanted:
+            said += f"\nIts parameters are ({', '.join(given)}); ({', '.join(wanted)}) are expected."
+    return said
+
+
+def _nearest(function: str, submission: Submission) -> str:
+    near = difflib.get_close_matches(function, submission.defines(), 1, 0.75)
+    return f"; it has `{near[0]}`. Is that the one?" if near else "."
+
+
+def _article(what: str) -> str:
+    if what[:2] in ("a ", "an"):
+        return what
+    return f"{'an' if what[0].lower() in 'aeiou' else 'a'} {what}"
+
+
+def case_of(
+    call: Call, contract: Callable[..., Any], answer: Answer, expected: Answer,
+    difference: Difference | None,
+) -> Case:  # fmt: skip
+    """The failing case: the call, its inputs, what came back, and how it differs."""
+    inputs = tuple(
+        (name, words.shown(value)) for name, value in _named_inputs(call, contract) if value is not None
+    )
+    return Case(
+        call=_call_text(call, contract),
+        inputs=inputs,
+        returned=_shown(answer, difference.got if difference else None),
+        expected=_shown(expected, difference.expected if difference else None),
+        difference=difference.says if difference else "",
+        pattern=difference.pattern if difference else "",
+    )
+
+
+def _shown(answer: Answer, part: Any) -> str:
+    """The part of an answer that differs, or all of it."""
+    if not isinstance(answer, Value):
+        return ""
+    return words.shown(answer.value if part is None else part)
+
+
+def _named_inputs(call: Call, contract: Callable[..., Any]) -> list[tuple[str, Any]]:
+    names = list(inspect.signature(contract).parameters)
+    named = list(zip(names, call.args, strict=False))
+    return named + list(call.kwargs.items())
+
+
+def _call_text(call: Call, contract: Callable[..., Any]) -> str:
+    """The call as one would type it: tensors by their names, the rest by value."""
+    parts = [
+        name if _holds_tensor(value) else words.shown(value)
+        for name, value in zip(inspect.signature(contract).parameters, call.args, strict=False)
+    ]
+    parts += [
+        f"{name}={name if _holds_tensor(value) else words.shown(value)}"
+        for name, value in call.kwargs.items()
+    ]
+    text = f"{call.function}({', '.join(parts)})"
+    prefix = {"gradients": "the gradients of ", "arguments_after": "the arguments after "}
+    return prefix.get(call.mode, "") + text
+
+
+def _holds_tensor(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_holds_tensor(part) for part in value)
+    return isinstance(value, dict) or hasattr(value, "shape")
+
+
+def waits_for(titles: Sequence[str]) -> str:
+    """What a skipped step says."""
+    return "This counts once the step it builds on passes: " + "; ".join(titles) + "."

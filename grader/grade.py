@@ -1,0 +1,177 @@
+"""One attempt graded: an examiner holds an exercise ready and makes a Report of a submission."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TypeVar
+
+from grader import __version__, feedback
+from grader.bank import Bank, Namespace
+from grader.calls import Value
+from grader.course import Course, Exercise
+from grader.diagnose import Atlas, Diagnosis, Evidence, diagnose
+from grader.exchange import Allowance
+from grader.model import Case, Environment, Feedback, Hashes, Report, StepResult, Verdict
+from grader.operations import Operation
+from grader.plugin import Collected, with_suite
+from grader.rules import PLAIN_IMPORTS, Finding, forbidden_calls
+from grader.sandbox import ISOLATION, Nursery
+from grader.seats import ProgramSeat, Rules, WorkerSeat
+from grader.sitting import Paper, Sitting, StepOutcome
+from grader.stubs import untouched
+from grader.submissions import Submission
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Under what terms an attempt is graded."""
+
+    seed: int
+    feedback: Feedback
+    device: str  # "cpu" or "cuda"
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """One exercise ready to grade: its suite collected, its solution loaded."""
+
+    course: Course
+    exercise: Exercise
+    terms: Terms
+    paper: Paper
+
+    def report(self, submission: Submission, nursery: Nursery) -> Report:
+        """Grade a submission in workers of this nursery."""
+        started = time.perf_counter()
+        findings = self._forbidden_calls(submission)
+        seat = WorkerSeat(submission, self._rules(), nursery, self._allowance())
+        try:
+            sitting = Sitting(self.paper, submission, seat, self._unwritten(submission), findings)
+            results = self._results(sitting.outcomes())
+        finally:
+            seat.close()
+        return Report(
+            exercise=self.exercise.id, title=self.exercise.title, path=submission.path,
+            sha256=submission.sha256, seed=self.terms.seed, feedback=self.terms.feedback,
+            steps=results, hashes=_hashes(self.exercise, self.course),
+            environment=_environment(self.terms.device),
+            seconds=time.perf_counter() - started,
+            notes=tuple(_note(finding) for finding in findings if not finding.functions),
+        )  # fmt: skip
+
+    def results_of_program(self, program: Namespace) -> tuple[StepResult, ...]:
+        """The results of one of the course's own programs, run in this process."""
+        submission = Submission("", "", "", None)
+        return self._results(Sitting(self.paper, submission, ProgramSeat(program)).outcomes())
+
+    def _results(self, outcomes: Sequence[StepOutcome]) -> tuple[StepResult, ...]:
+        """The outcomes with their diagnoses and failing cases."""
+        evidence = {
+            outcome.step.id: Evidence(
+                outcome.step.id, outcome.step.function, not outcome.step.needs, outcome.evidence
+            )
+            for outcome in outcomes
+            if outcome.evidence
+        }
+        failed = [
+            evidence[outcome.step.id]
+            for outcome in outcomes
+            if outcome.verdict in (Verdict.FAILED, Verdict.RAISED) and outcome.evidence
+        ]
+        found = diagnose(self.paper.atlas, failed, list(evidence.values()))
+        return tuple(self._result(o, found.get(o.step.id, Diagnosis())) for o in outcomes)
+
+    def _result(self, outcome: StepOutcome, diagnosis: Diagnosis) -> StepResult:
+        return StepResult(
+            step=outcome.step, verdict=outcome.verdict,
+            points=outcome.step.points if outcome.verdict is Verdict.PASSED else 0,
+            message=outcome.message, diagnoses=diagnosis.alternatives,
+            certainty=diagnosis.certainty, case=self._case(outcome), line=outcome.line,
+            output=outcome.output, seconds=outcome.seconds,
+        )  # fmt: skip
+
+    def _case(self, outcome: StepOutcome) -> Case | None:
+        if outcome.shown is None:
+            return None
+        case, index = outcome.shown.case, outcome.shown.index
+        recorded = outcome.evidence[case][index]
+        expected = self.paper.atlas.reference(case, index, recorded.call)
+        return feedback.case_of(
+            recorded.call, self.paper.reference[recorded.call.function], recorded.answer,
+            expected if isinstance(recorded.answer, Value) else None, outcome.difference,
+        )  # fmt: skip
+
+    def _unwritten(self, submission: Submission) -> frozenset[str]:
+        if submission.tree is None:
+            return frozenset()
+        return untouched(submission.source, self.paper.functions)
+
+    def _forbidden_calls(self, submission: Submission) -> tuple[Finding, ...]:
+        if submission.tree is None:
+            return ()
+        return forbidden_calls(submission.tree, self._forbidden, self.paper.functions)
+
+    @property
+    def _forbidden(self) -> frozenset[Operation]:
+        return self.paper.suite.forbidden
+
+    def _rules(self) -> Rules:
+        """What the worker is told to refuse."""
+        return Rules(
+            kernels=tuple(sorted({kernel for op in self._forbidden for kernel in op.kernels})),
+            operations=tuple(
+                sorted({name for op in self._forbidden for name in op.doors | op.methods})
+            ),
+            imports=tuple(sorted(PLAIN_IMPORTS | set(self.course.settings.policy.imports))),
+            device=self.terms.device,
+        )
+
+    def _allowance(self) -> Allowance:
+        limits = self.course.limits(self.exercise)
+        return Allowance(
+            limits.cpu_seconds, limits.submission_seconds, limits.memory_mib, limits.output_kib,
+            cuda=self.terms.device == "cuda",
+        )  # fmt: skip
+
+
+def with_examiner(
+    course: Course, exercise: Exercise, terms: Terms, use: Callable[[Examiner], Result]
+) -> Result:
+    """Make an exercise ready to grade, and return what `use` makes of its examiner.
+
+    Whatever forks workers must have been started before: from here on this process
+    holds the solutions.
+    """
+    bank = Bank(course)
+    functions = bank.solution(exercise).functions
+    reference = bank.reference(exercise)
+    atlas = Atlas(bank, exercise)
+
+    def ready(suite: Collected) -> Result:
+        paper = Paper(suite, functions, reference, atlas, terms.seed, terms.device)
+        return use(Examiner(course, exercise, terms, paper))
+
+    return with_suite(exercise, ready)
+
+
+def _note(finding: Finding) -> str:
+    return (
+        f"`{finding.spelling}` on line {finding.line} is not used by a graded function; "
+        "it costs nothing."
+    )
+
+
+def _hashes(exercise: Exercise, course: Course) -> Hashes:
+    return Hashes(exercise.suite_hash, exercise.solution_hash, course.hash)
+
+
+def _environment(device: str) -> Environment:
+    return Environment(
+        __version__, platform.python_version(), version("torch"), device, ISOLATION
+    )

@@ -1,0 +1,212 @@
+"""Hidden suites under pytest: the fixtures of a step, and a session kept open for grading.
+
+By default, plain `pytest` runs a suite with the reference in the student's place. For
+grading, `with_suite` collects it once and hands it over while the session is open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from grader.bank import Bank
+from grader.calls import in_process
+from grader.course import Course, Exercise
+from grader.errors import CourseFault
+from grader.model import Step
+from grader.operations import Operation
+from grader.student import Player
+from grader.suite import Draw
+
+Result = TypeVar("Result")
+
+# What grading has no use for; each would cost its import and its hooks on every step.
+WITHOUT = (
+    "terminal", "cacheprovider", "faulthandler", "logging", "doctest", "junitxml", "pastebin",
+    "stepwise", "setuponly", "setupplan", "nose", "debugging", "warnings", "unraisableexception",
+    "threadexception", "capture",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who plays the parts of a suite, on which device, with which numbers."""
+
+    student: Player
+    reference: Player
+    seed: int
+    device: str
+
+
+CAST = pytest.StashKey[Callable[[str], Cast]]()  # the cast for a suite's file name
+
+
+@pytest.fixture
+def cast(request: pytest.FixtureRequest) -> Cast:
+    """The players of this case; by default the reference plays both parts."""
+    choose = request.config.stash.get(CAST, None) or _reference_twice
+    return choose(str(request.path))
+
+
+@pytest.fixture
+def student(cast: Cast) -> Player:
+    """The functions under test."""
+    return cast.student
+
+
+@pytest.fixture
+def reference(cast: Cast) -> Player:
+    """The right functions."""
+    return cast.reference
+
+
+@pytest.fixture
+def device(cast: Cast) -> str:
+    """Where the graded tensors live."""
+    return cast.device
+
+
+@pytest.fixture
+def draw(cast: Cast, request: pytest.FixtureRequest) -> Draw:
+    """Numbers that depend on the course's seed, the step and its case."""
+    name = f"{request.path.stem}/{request.node.name}"
+    request.node.add_report_section("setup", "seed", f"seed {cast.seed}")
+    return Draw.seeded(cast.seed, name, cast.device)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark of graded steps."""
+    config.addinivalue_line("markers", "step(points, needs, public): a graded step")
+
+
+def _reference_twice(suite: str) -> Cast:
+    course = Course.find(Path(suite).parent)
+    exercise = course.exercise(Path(suite).stem.removeprefix("test_"))
+    bank = Bank(course)
+    functions = bank.solution(exercise).functions
+    answerer = in_process(bank.reference(exercise))
+    seed = course.settings.policy.seed
+    players = (Player(role, functions, answerer) for role in ("student", "reference"))
+    return Cast(*players, seed, "cpu")
+
+
+# -- grading -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CaseOutcome:
+    """What became of one case of a step: nothing raised, or this."""
+
+    name: str
+    raised: BaseException | None
+    seconds: float
+
+
+@dataclass
+class Collected:
+    """A hidden suite inside an open pytest session."""
+
+    steps: tuple[Step, ...]
+    forbidden: frozenset[Operation]
+    _items: dict[str, list[pytest.Function]]
+    _config: pytest.Config
+    _raised: dict[str, BaseException] = field(default_factory=dict)
+
+    def cases(self, step: Step) -> list[str]:
+        """The names of a step's cases, one where it is not parametrised."""
+        return [item.name for item in self._items[step.id]]
+
+    def run(self, step: Step, case: str, cast: Cast) -> CaseOutcome:
+        """Run one case with this cast."""
+        item = next(item for item in self._items[step.id] if item.name == case)
+        self._config.stash[CAST] = lambda suite: cast
+        self._raised.clear()
+        started = time.perf_counter()
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=item)
+        return CaseOutcome(case, self._raised.get(item.nodeid), time.perf_counter() - started)
+
+
+class _Session:
+    """The plugin object of one grading session."""
+
+    def __init__(self, exercise: Exercise, use: Callable[[Collected], Any]) -> None:
+        self._exercise = exercise
+        self._use = use
+        self.collected: Collected | None = None
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A suite that cannot be imported is the course's fault."""
+        if report.failed:
+            self.error = CourseFault(f"{self._exercise.suite} cannot be collected:\n{report.longrepr}")
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Hand over what was collected instead of running it."""
+        if self.error is None:
+            try:
+                self.collected = _collected(session, self._exercise)
+                self.result = self._use(self.collected)
+            except BaseException as error:  # not pytest's to swallow or to print
+                self.error = error
+        return True
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Keep what a case raised."""
+        if call.excinfo is not None and self.collected is not None:
+            self.collected._raised.setdefault(item.nodeid, call.excinfo.value)
+
+
+def with_suite(exercise: Exercise, use: Callable[[Collected], Result]) -> Result:
+    """Collect an exercise's hidden suite and return what `use` makes of it.
+
+    Raises `CourseFault` for a suite that cannot be collected, and whatever `use` raises.
+    """
+    plugin = _Session(exercise, use)
+    suite = exercise.suite
+    options = [
+        str(suite), "-c", os.devnull, f"--rootdir={suite.parent}", f"--confcutdir={suite.parent}",
+        "--import-mode=importlib", "--assert=plain", "--disable-plugin-autoload", "--noconftest",
+        *(f"-pno:{name}" for name in WITHOUT), "-p", "grader.plugin",
+    ]  # fmt: skip
+    with _no_foreign_options():
+        pytest.main(options, plugins=[plugin])
+    if plugin.error is not None:
+        raise plugin.error
+    if plugin.collected is None:
+        raise CourseFault(f"{suite}: pytest found no steps in it")
+    result: Result = plugin.result
+    return result
+
+
+@contextlib.contextmanager
+def _no_foreign_options() -> Iterator[None]:
+    """Grade alike whatever the user has set for their own pytest runs."""
+    names = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+def _collected(session: pytest.Session, exercise: Exercise) -> Collected:
+    items: dict[str, list[pytest.Function]] = {}
+    for item in session.items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("step"):
+            items.setdefault(item.originalname, []).append(item)
+    steps = exercise.steps
+    if not items or set(items) != {step.id for step in steps}:
+        raise CourseFault(
+            f"{exercise.suite}: pytest collects {sorted(items)}, "
+            f"the file declares {sorted(step.id for step in steps)}"
+        )
+    module: Any = next(iter(items.values()))[0].module
+    return Collected(steps, frozenset(getattr(module, "FORBIDDEN", ())), items, session.config)

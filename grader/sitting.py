@@ -1,0 +1,193 @@
+"""One submission sits a suite: every step gets an outcome, whatever the submission does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from grader import feedback
+from grader.bank import Namespace
+from grader.calls import Answer, Died, Value, in_process
+from grader.compare import Difference, Different, difference
+from grader.diagnose import Atlas, Trace
+from grader.model import Step, Verdict
+from grader.plugin import CaseOutcome, Cast, Collected
+from grader.rules import Finding
+from grader.seats import Seat
+from grader.student import NoValue, Player
+from grader.submissions import Submission
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What is put before every submission: the suite, who knows the answers, and the numbers."""
+
+    suite: Collected
+    functions: tuple[str, ...]
+    reference: Namespace
+    atlas: Atlas
+    seed: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The call to be shown for a failure: a case of the step, and the index of its call."""
+
+    case: str
+    index: int
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What happened in one step, before its mistake is named."""
+
+    step: Step
+    verdict: Verdict
+    message: str = ""
+    evidence: dict[str, Trace] = field(default_factory=dict)
+    shown: Shown | None = None
+    difference: Difference | None = None
+    line: int | None = None
+    output: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Sitting:
+    """A submission in its seat, with the paper before it."""
+
+    paper: Paper
+    submission: Submission
+    seat: Seat
+    unwritten: frozenset[str] = frozenset()  # functions whose stub is untouched
+    findings: Sequence[Finding] = ()  # forbidden calls seen in the syntax tree
+
+    def outcomes(self) -> list[StepOutcome]:
+        """The outcome of every step, in order."""
+        passed: set[str] = set()
+        outcomes = []
+        for step in self.paper.suite.steps:
+            outcome = self._without_running(step, passed) or self._run(step)
+            if outcome.verdict is Verdict.PASSED:
+                passed.add(step.id)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _without_running(self, step: Step, passed: set[str]) -> StepOutcome | None:
+        """The outcome of a step that need not, or must not, be run."""
+        unreadable = self.submission.unreadable
+        if unreadable:
+            return StepOutcome(step, Verdict.RAISED, unreadable.says, line=unreadable.line)
+        if step.function in self.unwritten:
+            says = f"`{step.function}` is not written yet."
+            return StepOutcome(step, Verdict.NOT_STARTED, says)
+        for finding in self.findings:
+            if step.function in finding.functions:
+                says = (
+                    f"`{finding.spelling}` does the very thing this exercise asks you to build. "
+                    "What would you have to do to get its result yourself?"
+                )
+                return StepOutcome(step, Verdict.FORBIDDEN, says, line=finding.line)
+        waiting = [s.title for s in self.paper.suite.steps if s.id in step.needs and s.id not in passed]
+        if waiting:
+            return StepOutcome(step, Verdict.SKIPPED, feedback.waits_for(waiting))
+        return None
+
+    def _run(self, step: Step) -> StepOutcome:
+        outcome = self._run_once(step)
+        if any(_waited(trace) for trace in outcome.evidence.values()):
+            # It waited rather than computed: that may be the machine's fault, so once more counts.
+            outcome = self._run_once(step)
+        return outcome
+
+    def _run_once(self, step: Step) -> StepOutcome:
+        started = time.perf_counter()
+        unloadable = self.seat.begin_step()
+        if unloadable is None:
+            outcome = self._run_cases(step)
+        else:
+            outcome = self._of_answer(step, unloadable, "your file")
+        return replace(outcome, output=self.seat.printed(), seconds=time.perf_counter() - started)
+
+    def _run_cases(self, step: Step) -> StepOutcome:
+        """Run every case of a step; the first that fails is the one that is told of."""
+        evidence: dict[str, Trace] = {}
+        failed: StepOutcome | None = None
+        answerer = self.seat.answerer()
+        for case in self.paper.suite.cases(step):
+            cast = Cast(
+                Player("student", self.paper.functions, answerer),
+                Player("reference", self.paper.functions, in_process(self.paper.reference)),
+                self.paper.seed,
+                self.paper.device,
+            )
+            ran = self.paper.suite.run(step, case, cast)
+            evidence[case] = tuple(cast.student.recorded)
+            if ran.raised is not None and failed is None:
+                failed = self._of_failure(step, ran, ran.raised, evidence[case])
+            if any(isinstance(recorded.answer, Died) for recorded in evidence[case]):
+                break  # a dead worker costs the step it was in, and ends it
+        return replace(failed or StepOutcome(step, Verdict.PASSED), evidence=evidence)
+
+    def _of_failure(
+        self, step: Step, ran: CaseOutcome, raised: BaseException, trace: Trace
+    ) -> StepOutcome:
+        """The outcome of a case that raised: whose fault it is, and what there is to show."""
+        match raised:
+            case NoValue(role="student", recorded=recorded):
+                outcome = self._of_answer(step, recorded.answer, recorded.call.function)
+                return replace(outcome, shown=Shown(ran.name, trace.index(recorded)))
+            case Different(difference=found):
+                index = self._index_of(found, ran.name, trace)
+                return self._of_difference(step, found, Shown(ran.name, index) if trace else None)
+        # A step may stumble over an answer of an unexpected form before it compares it.
+        for index in range(len(trace)):
+            found = self._against_reference(ran.name, index, trace)
+            if found:
+                return self._of_difference(step, found, Shown(ran.name, index))
+        if isinstance(raised, AssertionError):
+            return StepOutcome(step, Verdict.FAILED, "This does not hold yet.")
+        says = f"The course stumbled here, not you: {type(raised).__name__}: {raised}"
+        return StepOutcome(step, Verdict.GRADER_ERROR, says)
+
+    def _of_difference(self, step: Step, found: Difference, shown: Shown | None) -> StepOutcome:
+        line = self.submission.line_of(step.function)
+        return StepOutcome(
+            step, Verdict.FAILED, found.says, shown=shown, difference=found, line=line
+        )
+
+    def _of_answer(self, step: Step, answer: Answer, function: str) -> StepOutcome:
+        contract = self.paper.reference.get(function)
+        says = feedback.message_of(answer, function, contract, self.submission)
+        line = getattr(answer, "line", None) or self.submission.line_of(function)
+        return StepOutcome(step, feedback.verdict_of(answer), says, line=line)
+
+    def _index_of(self, found: Difference, case: str, trace: Trace) -> int:
+        """The call whose answer a difference speaks of, else the first that is wrong."""
+        for index, recorded in enumerate(trace):
+            if isinstance(recorded.answer, Value) and _holds(recorded.answer.value, found.got):
+                return index
+        wrong = (i for i in range(len(trace)) if self._against_reference(case, i, trace))
+        return next(wrong, len(trace) - 1)
+
+    def _against_reference(self, case: str, index: int, trace: Trace) -> Difference | None:
+        recorded = trace[index]
+        expected = self.paper.atlas.reference(case, index, recorded.call)
+        if not isinstance(recorded.answer, Value) or not isinstance(expected, Value):
+            return None
+        return difference(recorded.answer.value, expected.value, values_only=True)
+
+
+def _waited(trace: Trace) -> bool:
+    return any(isinstance(r.answer, Died) and r.answer.by_the_wall for r in trace)
+
+
+def _holds(value: object, part: object) -> bool:
+    """Whether `part` is this very value, or stands somewhere in it."""
+    if value is part:
+        return part is not None
+    if isinstance(value, (list, tuple)):
+        return any(_holds(inner, part) for inner in value)
+    return isinstance(value, dict) and any(_holds(inner, part) for inner in value.values())

@@ -1,0 +1,128 @@
+"""A submission: read once, hashed, decoded and parsed, never imported here."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.errors import UsageFault
+
+MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Why a submission's text is no Python, and where."""
+
+    says: str
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The bytes handed in, and what can be told of them without running them."""
+
+    path: str
+    sha256: str
+    source: str  # decoded as Python decodes it, line ends made "\n"; empty where it cannot be
+    tree: ast.Module | None
+    unreadable: Unreadable | None = None
+
+    def line_of(self, function: str) -> int | None:
+        """The line on which a function, class or name is last defined at the top level."""
+        found = None
+        for node in self.tree.body if self.tree else ():
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                names = [node.name]
+            elif isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            else:
+                continue
+            if function in names:
+                found = node.lineno
+        return found
+
+    def parameters_of(self, function: str) -> tuple[str, ...] | None:
+        """The parameter names of a top-level function, None where it is not a plain one."""
+        found = None
+        for node in self.tree.body if self.tree else ():
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                spec = node.args
+                if not (spec.vararg or spec.kwarg):
+                    found = tuple(a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+        return found
+
+    def defines(self) -> tuple[str, ...]:
+        """The functions and classes at the top level, in file order."""
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        return tuple(n.name for n in (self.tree.body if self.tree else ()) if isinstance(n, kinds))
+
+
+def read(path: Path, shown_as: str | None = None) -> Submission:
+    """The submission in a file; raises `UsageFault` where there is no file to read."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageFault(f"there is no file {path}") from None
+    except IsADirectoryError:
+        raise UsageFault(f"{path} is a folder; give the file inside it") from None
+    except OSError as error:
+        raise UsageFault(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise UsageFault(f"{path} is larger than 1 MiB; is it the right file?")
+    return of_bytes(data, shown_as or str(path))
+
+
+def of_bytes(data: bytes, path: str) -> Submission:
+    """The submission these bytes are."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        source = importlib.util.decode_source(data)
+    except (SyntaxError, UnicodeDecodeError, LookupError, ValueError) as error:
+        return Submission(path, sha256, "", None, _undecodable(data, error))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except SyntaxError as error:
+        return Submission(path, sha256, source, None, _ungrammatical(error))
+    except (ValueError, RecursionError, MemoryError) as error:
+        says = f"Python cannot read this file: {error or type(error).__name__}."
+        return Submission(path, sha256, source, None, Unreadable(says))
+    return Submission(path, sha256, source, tree)
+
+
+def _undecodable(data: bytes, error: Exception) -> Unreadable:
+    bad = _first_bad_byte(data)
+    if bad is None:
+        return Unreadable(f"Python cannot decode this file: {error}. Save it as UTF-8.", 1)
+    line = data.count(b"\n", 0, bad) + 1
+    says = (
+        f"This file is not UTF-8: line {line} holds the byte 0x{data[bad]:02x}. "
+        "Save it as UTF-8 in your editor."
+    )
+    return Unreadable(says, line)
+
+
+def _first_bad_byte(data: bytes) -> int | None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
+def _ungrammatical(error: SyntaxError) -> Unreadable:
+    """A SyntaxError with its line and caret, as Python itself shows it."""
+    says = f"{type(error).__name__} on line {error.lineno}: {error.msg}."
+    if error.text:
+        text = error.text.rstrip("\n")
+        indent = len(text) - len(text.lstrip())
+        caret = max((error.offset or 1) - 1 - indent, 0)
+        says += f"\n    {text.strip()}\n    {' ' * caret}^"
+    return Unreadable(says, error.lineno)
