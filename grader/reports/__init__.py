@@ -1,0 +1,1 @@
+"""The views of a Report: text for a learner, JSON for programs, JUnit for CI."""

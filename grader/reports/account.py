@@ -1,0 +1,188 @@
+"""One cause in full, as it stands on the page: the case, the prints, the mistake, a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from grader.model import Case, Report, StepResult
+from grader.reports.causes import Cause
+from grader.reports.layout import (
+    Page,
+    breadth,
+    clip,
+    clip_left,
+    fits_one_shelf,
+    hanging,
+    shelf,
+    wrap,
+)
+from grader.reports.prose import Prose, prose
+
+WIDEST_PROSE = 78  # cells; longer lines are hard to read
+INDENT = "  "
+DEEPER = INDENT * 2
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much is told: words of prose, lines of a message, of a value, of what was printed."""
+
+    words: int | None  # None: all of them
+    message: int
+    value: int
+    prints: int
+
+
+SHORT = Detail(words=80, message=8, value=6, prints=3)
+SHORTER = Detail(words=80, message=5, value=4, prints=2)
+FULL = Detail(words=None, message=40, value=40, prints=40)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A few lines that belong together; the higher the rank, the sooner they are left out."""
+
+    lines: tuple[Text, ...]
+    rank: int = 0  # 0: never left out
+
+
+SPACING = 8  # the rank of a blank line that only looks good
+
+
+def account(report: Report, cause: Cause, page: Page, detail: Detail) -> list[Section]:
+    """The sections of one cause in the order in which they are read."""
+    result = cause.result
+    said = prose(report, result, detail.words, page.signs.ellipsis)
+    sections = [
+        Section(_heading(report, cause, page)),
+        Section(_message(said.message, page, detail)),
+        *_case(report, result, page, detail),
+        Section(_paragraph(f"{said.difference} {said.pattern}", page)),
+        Section(_prints(result.output, page, detail), rank=3),
+        Section((Text(),) if said.mistakes else (), rank=SPACING),
+        Section(_mistakes(said, page)),
+        Section(_paragraph(said.question, page)),
+    ]
+    return [section for section in sections if section.lines]
+
+
+def _heading(report: Report, cause: Cause, page: Page) -> tuple[Text, ...]:
+    if cause.holds_up_all(report):
+        return (Text(f"One cause for all {len(report.steps)} steps", style="bold"),)
+    several = len(cause.numbers) > 1
+    numbers = ("Steps " if several else "Step ") + ", ".join(map(str, cause.numbers))
+    title = "the same cause" if several else cause.result.step.title
+    text = f"{numbers} {page.signs.dot} {title}"
+    return (Text(clip(text, page.width, page.signs.ellipsis), style="bold"),)
+
+
+def _message(message: str, page: Page, detail: Detail) -> tuple[Text, ...]:
+    """A message; its indented lines, such as code with a caret, are kept as they are."""
+    lines: list[Text] = []
+    for line in message.split("\n"):
+        if line.startswith(" "):
+            lines.append(Text(clip(INDENT + line, page.width, page.signs.ellipsis)))
+        else:
+            lines += _paragraph(line, page)
+    if len(lines) > detail.message:
+        lines = [*lines[: detail.message - 1], Text(INDENT + page.signs.ellipsis)]
+    return tuple(lines)
+
+
+def _case(report: Report, result: StepResult, page: Page, detail: Detail) -> list[Section]:
+    place = "" if result.line is None else f"{report.path}:{result.line}".replace("\n", " ")
+    if result.case is None:
+        return [Section(_place(place, page) if place else (), rank=1)]
+    room = page.width - len(DEEPER)
+    scalars = ", ".join(f"{name} = {value}" for name, value in _untold_inputs(result.case))
+    return [
+        *_call(result.case.call, place, page),
+        Section(tuple(Text(DEEPER + line) for line in wrap(scalars, room)[: detail.value]), rank=4),
+        *_values(result.case, page, detail),
+    ]
+
+
+def _call(call: str, place: str, page: Page) -> list[Section]:
+    """The call, and beside it, where there is room, the learner's own line."""
+    text = Text(INDENT + clip(call, page.width - len(INDENT), page.signs.ellipsis), style="cyan")
+    if not place:
+        return [Section((text,))]
+    if breadth(text.plain) + 3 + breadth(place) > page.width:
+        return [Section((text,)), Section(_place(place, page), rank=1)]
+    return [Section((Text.assemble(text, ("   " + place, "dim")),))]
+
+
+def _place(place: str, page: Page) -> tuple[Text, ...]:
+    room = page.width - len(INDENT)
+    return (Text(INDENT + clip_left(place, room, page.signs.ellipsis), style="dim"),)
+
+
+def _untold_inputs(case: Case) -> list[tuple[str, str]]:
+    """The inputs in a few words that the call does not spell out itself."""
+    spelt = case.call.partition("(")[2].removesuffix(")").split(", ")
+    return [
+        (name, value)
+        for name, value in case.inputs
+        if not _is_grid(value) and value not in spelt and f"{name}={value}" not in spelt
+    ]
+
+
+def _values(case: Case, page: Page, detail: Detail) -> list[Section]:
+    """Larger inputs, what came back and what was expected: side by side if they fit."""
+    inputs = [(name, value) for name, value in case.inputs if _is_grid(value)]
+    results = [("came back", case.returned), ("expected", case.expected)]
+    results = [(name, value) for name, value in results if value]
+    room = page.width - len(DEEPER)
+    if fits_one_shelf([*inputs, *results], room):
+        shelves = [(2, [*inputs, *results])]
+    else:
+        shelves = [(4, inputs), (2, results)]
+    return [
+        Section(
+            tuple(
+                Text(DEEPER + line)
+                for line in shelf(blocks, room, detail.value, page.signs.ellipsis)
+            ),
+            rank,
+        )
+        for rank, blocks in shelves
+    ]
+
+
+def _is_grid(value: str) -> bool:
+    """Whether a value is written in rows or columns, as tensors are."""
+    return "\n" in value or "  " in value
+
+
+def _prints(output: str, page: Page, detail: Detail) -> tuple[Text, ...]:
+    lines = output.strip("\n").split("\n") if output.strip() else []
+    opening = f"{INDENT}You printed | "
+    margin = " " * (len(opening) - 2) + "| "
+    room = page.width - len(opening)
+    told = [clip(line, room, page.signs.ellipsis) for line in lines[: detail.prints]]
+    if len(lines) > detail.prints:
+        told[-1] = f"{page.signs.ellipsis} {len(lines) - len(told) + 1} more lines"
+    return tuple(
+        Text.assemble((margin if index else opening), (line, "dim"))
+        for index, line in enumerate(told)
+    )
+
+
+def _mistakes(said: Prose, page: Page) -> tuple[Text, ...]:
+    if not said.mistakes:
+        return ()
+    width = min(page.width, WIDEST_PROSE)
+    if said.opening.endswith(" "):  # a single mistake goes on in the same line
+        lines = [INDENT + line for line in wrap(said.opening + said.mistakes[0], width - 2)]
+    else:
+        bullet = f"{INDENT}{page.signs.dash} "
+        named = [line for text in said.mistakes for line in hanging(bullet, text, width)]
+        lines = [INDENT + said.opening, *named]
+    return tuple(Text(line, style="bold") for line in lines)
+
+
+def _paragraph(text: str, page: Page) -> tuple[Text, ...]:
+    width = min(page.width, WIDEST_PROSE) - len(INDENT)
+    return tuple(Text(INDENT + line) for line in wrap(text, width))

@@ -1,0 +1,44 @@
+"""What homework feedback keeps to itself: everything about a hidden step but its outcome."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from grader.model import Feedback, Report, StepResult, Verdict
+
+
+def redacted(report: Report) -> Report:
+    """The report as its feedback mode lets it be told; every view starts from this.
+
+    In homework a hidden step keeps its sentence, verdict, points and diagnosis. Its time
+    goes too, and the total is rounded up to whole seconds: a submission could sleep
+    for as long as an input is large.
+    """
+    if report.feedback is not Feedback.HOMEWORK:
+        return report
+    steps = tuple(told if told.step.public else _withheld(told) for told in report.steps)
+    return replace(report, steps=steps, seconds=float(math.ceil(report.seconds)))
+
+
+def outcome(verdict: Verdict) -> str:
+    """The verdict in words: "timed out"."""
+    return verdict.value.replace("_", " ")
+
+
+def headline(result: StepResult) -> str:
+    """A step's sentence and verdict: all the message that a hidden one has in homework."""
+    return f"{result.step.title}: {outcome(result.verdict)}"
+
+
+def _withheld(result: StepResult) -> StepResult:
+    passed = result.verdict is Verdict.PASSED
+    return StepResult(  # built anew, so that a field added to the model is withheld, not leaked
+        step=result.step,
+        verdict=result.verdict,
+        points=result.points,
+        message="" if passed else headline(result),
+        diagnoses=result.diagnoses,
+        certainty=result.certainty,
+        carried_forward=result.carried_forward,
+    )

@@ -1,0 +1,102 @@
+"""Comparisons hold for equals up to rounding, and otherwise say the first difference."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.compare import Different, difference, same, same_values
+
+EYE = torch.eye(3)
+
+
+def said(got, expected, **options) -> str:
+    found = difference(got, expected, **options)
+    assert found is not None
+    return found.says
+
+
+def test_equal_tensors_are_the_same():
+    assert same(torch.tensor([1.0, -math.inf]), torch.tensor([1.0, -math.inf]))
+
+
+def test_a_rounding_error_is_no_difference():
+    x = torch.randn(50, 50, generator=torch.Generator().manual_seed(1))
+    assert same(x @ x, (x.double() @ x.double()).float())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_one_percent_is_a_difference_in_single_and_double_precision_only(dtype):
+    one = torch.ones(4, dtype=dtype)
+    found = difference(one * 1.01, one)
+    assert (found is None) == (dtype in (torch.float16, torch.bfloat16))
+
+
+def test_five_percent_is_a_difference_in_half_precision_too():
+    one = torch.ones(4, dtype=torch.float16)
+    assert difference(one * 1.05, one)
+
+
+@pytest.mark.parametrize(
+    "got, expected, sentence",
+    [
+        (None, EYE, "The result is None where a tensor of shape (3, 3) was expected."),
+        ([1.0], EYE, "The result is a list of 1 where a tensor of shape (3, 3) was expected."),
+        ((EYE,), (EYE, EYE), "The result is a tuple of 1 where a tuple of 2 was expected."),
+        ([EYE, EYE], (EYE, EYE), "The result is a list of 2 where a tuple of 2 was expected."),
+        (EYE[:2], EYE, "The result has shape (2, 3) where (3, 3) was expected."),
+        (EYE.double(), EYE, "The result has dtype float64 where float32 was expected."),
+        (EYE.to("meta"), EYE, "The result has device meta where cpu was expected."),
+        (3, 4, "The result is 3 where 4 was expected."),
+        (True, 1, "The result is a bool where an int was expected."),
+        (EYE * 2, EYE, "The result has 2 at [0, 0] where 1 was expected."),
+        ((EYE, EYE + EYE), (EYE, EYE), "Part 1 of the result has 2 at [0, 0] where 1 was expected."),
+        ({"q": EYE, "k": None}, {"q": EYE, "k": EYE}, "`k` is None where a tensor of shape (3, 3) was expected."),
+        (EYE.bool().logical_not(), EYE.bool(), "The result has False at [0, 0] where True was expected."),
+        (torch.tensor(2.0), torch.tensor(1.0), "The result has 2 here where 1 was expected."),
+    ],
+)  # fmt: skip
+def test_the_first_difference_is_one_sentence(got, expected, sentence):
+    assert said(got, expected) == sentence
+
+
+def test_nan_is_reported_before_an_earlier_wrong_value():
+    got = torch.tensor([9.0, math.nan])
+    found = difference(got, torch.tensor([1.0, 2.0]))
+    assert found and found.kind == "not finite" and "nan at [1]" in found.says
+
+
+def test_infinities_must_stand_where_they_are_expected():
+    expected = torch.tensor([0.0, -math.inf])
+    assert "-1e+09 at [1] where -inf" in said(torch.tensor([0.0, -1e9]), expected)
+    assert "inf at [1] where -inf" in said(torch.tensor([0.0, math.inf]), expected)
+
+
+def test_values_alone_ignore_dtype_device_and_bool_as_zero_and_one():
+    assert same_values(EYE.double(), EYE)
+    assert same_values(EYE, EYE.bool())
+    assert not difference(EYE.int(), EYE.bool(), values_only=True)
+
+
+def test_a_failing_comparison_raises_its_difference():
+    with pytest.raises(Different) as caught:
+        same(EYE + 1, EYE)
+    assert caught.value.difference.got is not None
+
+
+@given(
+    st.lists(st.floats(-100, 100), min_size=1, max_size=6),
+    st.integers(0, 5),
+    st.floats(0.05, 10),
+)
+@settings(deadline=None, derandomize=True)
+def test_moving_one_entry_visibly_is_always_noticed(numbers, place, step):
+    expected = torch.tensor(numbers, dtype=torch.float32)
+    got = expected.clone()
+    got[place % len(numbers)] += step
+    assert difference(got, expected)
+    assert difference(expected, expected) is None

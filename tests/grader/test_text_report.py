@@ -1,0 +1,657 @@
+"""What a learner reads: one calm screen, plain text from strangers, nothing hidden told."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from grader.model import (
+    Case,
+    Environment,
+    Feedback,
+    Hashes,
+    Misconception,
+    Report,
+    Step,
+    StepResult,
+    Verdict,
+)
+from grader.reports import text
+from grader.reports.escape import encodable, visible
+from grader.reports.layout import clip, shelf, wrap
+from grader.reports.prose import rationed
+
+ALIGNS_FIRST = Misconception(
+    "03_causal_mask.aligns_the_first_tokens",
+    "causal_mask",
+    "You lined up the first query with the first key.",
+    "With cached keys the queries are the last tokens.\n    Which ends should meet?",
+)
+HIDES = Misconception("03_causal_mask.hides", "causal_mask", "Your mask is True where it hides.")
+STRICT = Misconception("03_causal_mask.strict", "causal_mask", "Your mask hides a token itself.")
+TALL = Misconception("03_causal_mask.tall", "causal_mask", "Your mask has its sides exchanged.")
+
+MORE_KEYS = Case(
+    call="causal_mask(2, 5)",
+    inputs=(("n_q", "2"), ("n_k", "5")),
+    returned="[[1, 0, 0, 0, 0],\n [1, 1, 0, 0, 0]]",
+    expected="[[1, 1, 1, 1, 0],\n [1, 1, 1, 1, 1]]",
+    difference="at [0, 1] it says False where True belongs",
+    pattern="only the first column is right",
+)
+STEPS = (
+    Step("test_square", "causal_mask", "Query i may see the keys 0 to i", 2),
+    Step("test_more_keys", "causal_mask", "The last query lines up with the last key", 2),
+    Step("test_one", "causal_mask", "One token sees itself", 1),
+    Step("test_bool", "causal_mask", "The mask is boolean", 1, needs=("test_square",)),
+    Step("test_device", "causal_mask", "It lies on the given device", 1, needs=("test_more_keys",)),
+    Step("test_apply", "apply_mask", "Where the mask is False the score becomes −∞", 2),
+    Step("test_broadcast", "apply_mask", "One mask serves every batch and head", 2),
+    Step("test_args", "apply_mask", "The scores are left as they were", 1, needs=("test_apply",)),
+)
+COMMAND = "attn-grade hint 03 causal_mask"
+
+
+def report_of(*results: StepResult, **changes: object) -> Report:
+    report = Report(
+        exercise="03_causal_mask",
+        title="Causal mask",
+        path="exercises/03_causal_mask.py",
+        sha256="5ab" * 21,
+        seed=2017,
+        feedback=Feedback.PRACTICE,
+        steps=results,
+        hashes=Hashes(suite="1" * 64, solution="2" * 64, course="3" * 64),
+        environment=Environment("0.1.0", "3.11.7", "2.13.0", "cpu", "no sandbox"),
+        seconds=0.417,
+    )
+    return replace(report, **changes)
+
+
+def right(step: Step, **changes: object) -> StepResult:
+    return StepResult(step, Verdict.PASSED, step.points, **changes)
+
+
+def wrong(step: Step, verdict: Verdict = Verdict.FAILED, **changes: object) -> StepResult:
+    return StepResult(step, verdict, 0, **changes)
+
+
+def with_second(second: StepResult) -> Report:
+    """All steps right but the second."""
+    return report_of(right(STEPS[0]), second, *map(right, STEPS[2:]))
+
+
+def shown(
+    report: Report, *, next_step: str = COMMAND, width: int = 80, verbose: bool = False
+) -> str:
+    file = io.StringIO()
+    text.render(report, Console(file=file, width=width), next_step=next_step, verbose=verbose)
+    return file.getvalue()
+
+
+def assert_one_screen(output: str, width: int = 80) -> None:
+    lines = output.removesuffix("\n").split("\n")
+    assert len(lines) <= 23
+    assert max(map(cell_len, lines)) <= width
+
+
+def line_with(output: str, part: str) -> str:
+    (line,) = [line for line in output.split("\n") if part in line]
+    return line
+
+
+@pytest.fixture
+def misaligned() -> StepResult:
+    return wrong(
+        STEPS[1],
+        message="The shape is right, (2, 5); not every value is.",
+        diagnoses=((ALIGNS_FIRST,),),
+        case=MORE_KEYS,
+        line=14,
+        output="here\nthere\n",
+    )
+
+
+@pytest.fixture
+def half_right(misaligned: StepResult) -> Report:
+    return report_of(
+        right(STEPS[0]),
+        misaligned,
+        right(STEPS[2]),
+        right(STEPS[3]),
+        wrong(STEPS[4], Verdict.SKIPPED),
+        *(wrong(step, Verdict.NOT_STARTED) for step in STEPS[5:]),
+    )
+
+
+def test_a_half_right_report_is_this_screen(half_right: Report) -> None:
+    assert (
+        shown(half_right)
+        == """\
+03 · Causal mask                                       4 of 12 points
+
+ 1 ✓ Query i may see the keys 0 to i                 causal_mask  2/2
+ 2 ✗ The last query lines up with the last key       causal_mask  0/2
+ 3 ✓ One token sees itself                           causal_mask  1/1
+ 4 ✓ The mask is boolean                             causal_mask  1/1
+ 5 · It lies on the given device · waits for step 2  causal_mask  0/1
+   not written yet: apply_mask
+
+Step 2 · The last query lines up with the last key
+  The shape is right, (2, 5); not every value is.
+  causal_mask(2, 5)   exercises/03_causal_mask.py:14
+    came back            expected
+    [[1, 0, 0, 0, 0],    [[1, 1, 1, 1, 0],
+     [1, 1, 0, 0, 0]]     [1, 1, 1, 1, 1]]
+  At [0, 1] it says False where True belongs. Only the first column is right.
+  You printed | here
+              | there
+
+  This looks like: you lined up the first query with the first key.
+  With cached keys the queries are the last tokens. Which ends should meet?
+
+4 of 12 points. Next: attn-grade hint 03 causal_mask
+"""
+    )
+
+
+def test_an_untouched_stub_is_one_line_and_a_command() -> None:
+    untouched = report_of(*(wrong(step, Verdict.NOT_STARTED) for step in STEPS))
+    assert shown(untouched, next_step="attn-grade lesson 03") == (
+        "03 · Causal mask: not started (0 of 12 points)\nNext: attn-grade lesson 03\n"
+    )
+
+
+def test_a_stub_whose_side_steps_wait_is_untouched_too() -> None:
+    untouched = report_of(
+        *(wrong(step, Verdict.SKIPPED if step.needs else Verdict.NOT_STARTED) for step in STEPS)
+    )
+    assert len(shown(untouched).splitlines()) == 2
+
+
+def test_everything_right_is_said_gladly_and_shortly() -> None:
+    output = shown(report_of(*map(right, STEPS)), next_step="attn-grade lesson 04")
+    assert output.endswith(
+        "\n\nWell done: all 8 steps are right, 12 of 12 points. Next: attn-grade lesson 04\n"
+    )
+    assert len(output.splitlines()) == 12
+    assert "!" not in output
+
+
+def test_a_syntax_error_is_told_once_and_its_caret_stays_in_place() -> None:
+    message = (
+        "Python cannot read your file yet: '(' was never closed.\n"
+        "    return torch.ones(n_q\n"
+        "                     ^\n"
+        "Which bracket is left open?"
+    )
+    broken = report_of(*(wrong(step, Verdict.RAISED, message=message, line=14) for step in STEPS))
+    assert shown(broken, next_step="attn-grade check 03").split("\n")[2:] == [
+        "One cause for all 8 steps",
+        "  Python cannot read your file yet: '(' was never closed.",
+        "      return torch.ones(n_q",
+        "                       ^",
+        "  Which bracket is left open?",
+        "  exercises/03_causal_mask.py:14",
+        "",
+        "0 of 12 points. Next: attn-grade check 03",
+        "",
+    ]
+
+
+def test_steps_that_only_wait_do_not_hide_that_there_is_one_cause() -> None:
+    results = [
+        wrong(step, Verdict.SKIPPED)
+        if step.needs
+        else wrong(step, Verdict.RAISED, message="`nunpy` is not there. Is it numpy?")
+        for step in STEPS
+    ]
+    output = shown(report_of(*results))
+    assert "One cause for all 8 steps" in output
+    assert output.count("nunpy") == 1
+    assert "✗" not in output
+
+
+def test_alike_steps_of_one_function_share_a_line_and_a_cause() -> None:
+    missing = [
+        wrong(step, Verdict.RAISED, message="There is no function `apply_mask`.")
+        for step in STEPS[5:]
+    ]
+    output = shown(report_of(*map(right, STEPS[:5]), *missing))
+    assert "6–8 ✗ 3 steps with the same cause · raised" in output
+    assert "Steps 6, 7, 8 · the same cause\n  There is no function `apply_mask`." in output
+
+
+def test_wrong_answers_with_the_same_message_stay_apart(misaligned: StepResult) -> None:
+    other = replace(misaligned, step=STEPS[2], case=replace(MORE_KEYS, call="causal_mask(1, 1)"))
+    results = (right(STEPS[0]), misaligned, other, *map(right, STEPS[3:]))
+    output = shown(report_of(*results), verbose=True)
+    assert "\nStep 2 · " in output
+    assert "\nStep 3 · " in output
+
+
+def test_a_single_mistake_comes_before_its_question(misaligned: StepResult) -> None:
+    output = shown(with_second(misaligned))
+    statement = output.index("  This looks like: you lined up the first query")
+    question = output.index("Which ends should meet?\n\n10 of 12 points.")
+    assert output.index("The shape is right") < output.index("came back") < statement < question
+
+
+def test_an_ambiguous_mistake_names_three_at_most_and_asks(misaligned: StepResult) -> None:
+    alternatives = ((ALIGNS_FIRST,), (HIDES,), (STRICT,), (TALL,))
+    output = shown(with_second(replace(misaligned, diagnoses=alternatives)))
+    assert (
+        """\
+  This looks like one of these:
+  – You lined up the first query with the first key.
+  – Your mask is True where it hides.
+  – Your mask hides a token itself.
+  Which of them is yours?
+"""
+        in output
+    )
+    assert TALL.says not in output
+
+
+def test_mistakes_made_together_are_told_together(misaligned: StepResult) -> None:
+    output = shown(with_second(replace(misaligned, diagnoses=((ALIGNS_FIRST, STRICT),))))
+    assert (
+        """\
+  This looks like these mistakes at once:
+  – You lined up the first query with the first key.
+  – Your mask hides a token itself.
+  With cached keys the queries are the last tokens. Which ends should meet?
+"""
+        in output
+    )
+
+
+def test_the_command_stands_whole_on_its_own_line_where_it_would_not_fit(
+    half_right: Report,
+) -> None:
+    command = "attn-grade check 03_causal_mask " + "a_long_folder/" * 8 + "mine.py"
+    assert shown(half_right, next_step=command).endswith(f"\n4 of 12 points.\nNext: {command}\n")
+
+
+def test_without_a_command_only_the_score_ends_the_report(half_right: Report) -> None:
+    assert shown(half_right, next_step="").endswith("\n\n4 of 12 points.\n")
+
+
+def test_a_fault_of_the_grader_is_said_not_to_be_the_learners() -> None:
+    output = shown(with_second(wrong(STEPS[1], Verdict.GRADER_ERROR, message="Lost the pipe.")))
+    assert line_with(output, "not your fault").startswith(" 2 ! The last query lines up")
+    assert line_with(output, "not your fault").endswith("?/2")
+    assert (
+        "  Lost the pipe.\n  This step has not been judged; that is no fault of yours.\n" in output
+    )
+    assert "10 of 12 points, 2 not judged." in output
+
+
+def test_the_learners_own_fault_is_told_before_the_graders() -> None:
+    output = shown(
+        report_of(
+            wrong(STEPS[0], Verdict.GRADER_ERROR, message="Lost the pipe."),
+            wrong(STEPS[1], message="Not every value is right."),
+            *map(right, STEPS[2:]),
+        )
+    )
+    assert "Step 2 · " in output
+    assert "Step 1 · " not in output
+
+
+@pytest.mark.parametrize("verdict", ["timed_out", "out_of_memory", "crashed", "forbidden"])
+def test_a_step_that_was_stopped_says_why(verdict: str) -> None:
+    stopped = wrong(STEPS[1], Verdict(verdict), message="This is why.")
+    output = shown(with_second(stopped))
+    assert f"lines up with the last key · {verdict.replace('_', ' ')}" in output
+    assert "Step 2 · The last query lines up with the last key\n  This is why.\n" in output
+
+
+def test_a_later_step_that_was_stopped_says_why_below_its_line(misaligned: StepResult) -> None:
+    late = wrong(STEPS[6], Verdict.TIMED_OUT, message="It ran for 4 s.")
+    short = replace(misaligned, case=None, output="")
+    output = shown(
+        report_of(right(STEPS[0]), short, *map(right, STEPS[2:6]), late, right(STEPS[7]))
+    )
+    assert re.search(
+        r" 7 ✗ One mask serves.* · timed out +apply_mask +0/2\n +It ran for 4 s.", output
+    )
+
+
+def test_a_verdict_without_a_message_still_says_something() -> None:
+    assert "It asked for more memory than it may have." in shown(
+        with_second(wrong(STEPS[1], Verdict.OUT_OF_MEMORY))
+    )
+
+
+def test_a_function_right_in_itself_says_what_it_waits_for(misaligned: StepResult) -> None:
+    rescued = [right(step, carried_forward=True) for step in STEPS[5:]]
+    output = shown(report_of(right(STEPS[0]), misaligned, *map(right, STEPS[2:5]), *rescued))
+    assert "`apply_mask` is right in itself; it waits for `causal_mask`\n" in output
+
+
+def test_prints_are_cut_to_a_few_lines(misaligned: StepResult) -> None:
+    short = replace(misaligned, output="".join(f"line {n}\n" for n in range(50)), case=None)
+    output = shown(with_second(short))
+    assert "You printed | line 0\n              | line 1\n              | … 48 more lines" in output
+
+
+def test_inputs_that_the_call_spells_out_are_not_repeated(misaligned: StepResult) -> None:
+    assert "n_k = 5" not in shown(with_second(misaligned))
+    named = replace(misaligned, case=replace(MORE_KEYS, call="causal_mask(n_q, n_k)"))
+    assert "    n_q = 2, n_k = 5\n" in shown(with_second(named))
+
+
+def test_inputs_in_rows_and_columns_stand_beside_what_came_back(misaligned: StepResult) -> None:
+    case = Case(
+        call="dot_scores(q, k)",
+        inputs=(("q", "0.3  -1.2"), ("k", "1  0\n0  1"), ("d", "tensor (2, 3, 5) float32")),
+        returned="0.3  -1.2",
+    )
+    assert """\
+    d = tensor (2, 3, 5) float32
+    q            k       came back
+    0.3  -1.2    1  0    0.3  -1.2
+                 0  1
+""" in shown(with_second(replace(misaligned, case=case)))
+
+
+def test_a_difference_that_the_message_tells_already_is_not_repeated(
+    misaligned: StepResult,
+) -> None:
+    told = replace(misaligned, message=f"The shape is right; {MORE_KEYS.difference}.")
+    assert shown(with_second(told)).count(MORE_KEYS.difference) == 1
+
+
+def test_markup_of_a_stranger_is_text(misaligned: StepResult) -> None:
+    strange = "[bold red]x[/bold red] [link=http://a.b]c[/link] :smile: \\[d]"
+    case = replace(MORE_KEYS, returned=strange)
+    output = shown(with_second(replace(misaligned, message=strange, output=strange, case=case)))
+    assert output.count("[bold red]x[/bold red]") == 3
+    assert output.count(":smile: \\[d]") == 3
+
+
+def test_what_a_stranger_wrote_moves_no_cursor_and_turns_no_text(misaligned: StepResult) -> None:
+    nasty = "a\x1b[2J\x07\r\x9b1mb\u202e\u200bc\ud800"
+    strange = with_second(
+        replace(
+            misaligned,
+            message=nasty,
+            output=nasty,
+            case=Case(nasty, ((nasty, nasty),), nasty, nasty, nasty, nasty),
+        )
+    )
+    for verbose in (False, True):
+        output = shown(replace(strange, path=nasty, notes=(nasty,)), verbose=verbose)
+        assert all(character == "\n" or character.isprintable() for character in output)
+        assert "a\\x1b[2J\\x07\\r\\x9b1mb\\u202e\\u200bc\\ud800" in output
+
+
+def test_colours_are_for_terminals_only(half_right: Report) -> None:
+    file = io.StringIO()
+    terminal = Console(file=file, width=80, force_terminal=True, color_system="standard")
+    text.render(half_right, terminal, next_step=COMMAND)
+    coloured = file.getvalue()
+    assert "\x1b[32m✓" in coloured
+    assert "\x1b[31m✗" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == shown(half_right)
+
+
+def test_an_encoding_without_the_signs_gets_ascii(half_right: Report) -> None:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii")
+    written = replace(half_right, notes=("√d_k is 8 for 漢",))
+    text.render(written, Console(file=file, width=80), next_step=COMMAND, verbose=True)
+    file.flush()
+    output = raw.getvalue().decode("ascii")
+    assert output.startswith("03 - Causal mask")
+    assert " 1 + Query i may see the keys 0 to i" in output
+    assert " 2 x The last query lines up" in output
+    assert "Note: sqrt d_k is 8 for \\u6f22" in output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_fourteen_steps_with_two_wrong_fit_one_screen(misaligned: StepResult) -> None:
+    steps = [Step(f"test_{n}", "causal_mask", f"Sentence number {n}", 1) for n in range(1, 15)]
+    results = [
+        replace(misaligned, step=step) if step.id in ("test_6", "test_10") else right(step)
+        for step in steps
+    ]
+    output = shown(report_of(*results))
+    assert_one_screen(output)
+    assert "  1–5 ✓ 5 steps" in output
+    assert "✗ Sentence number 6 " in output
+    assert "✗ Sentence number 10 " in output
+    assert "This looks like: you lined up" in output
+
+
+def test_the_first_cause_stays_whole_where_far_too_many_steps_fail(
+    misaligned: StepResult,
+) -> None:
+    steps = [Step(f"test_{n}", "causal_mask", f"Sentence number {n}", 1) for n in range(30)]
+    output = shown(report_of(*(replace(misaligned, step=step) for step in steps)))
+    assert_one_screen(output)
+    assert "… and 22 more (-v shows them)" in output
+    assert "came back            expected" in output
+    assert "Which ends should meet?" in output
+
+
+def test_where_room_is_short_what_came_back_outlives_the_inputs(misaligned: StepResult) -> None:
+    wide = "  ".join(f"0.{n}234" for n in range(8))
+    case = Case(
+        call="project(x, w)",
+        inputs=(("x", "\n".join([wide] * 5)), ("w", "\n".join([wide] * 6))),
+        returned="1  2\n3  4",
+        expected="1  2\n3  5",
+    )
+    results = [right(step) if step.needs else wrong(step, message=step.id) for step in STEPS]
+    results[0] = replace(misaligned, step=STEPS[0], case=case)
+    output = shown(report_of(*results))
+    assert_one_screen(output)
+    assert (
+        """\
+  project(x, w)   exercises/03_causal_mask.py:14
+    came back    expected
+    1  2         1  2
+    3  4         3  5
+"""
+        in output
+    )
+
+
+def test_a_message_without_end_leaves_the_diagnosis_on_the_screen(misaligned: StepResult) -> None:
+    for endless in ("word " * 500, "x" * 5000, "line\n" * 500, "  code\n" * 500):
+        output = shown(with_second(replace(misaligned, message=endless, output=endless)))
+        assert_one_screen(output)
+        assert "This looks like: you lined up the first query with the first key." in output
+
+
+def test_prose_is_eighty_words_at_most(misaligned: StepResult) -> None:
+    wordy = replace(
+        misaligned,
+        case=replace(MORE_KEYS, difference="d " * 40, pattern="p " * 40),
+        message="m " * 40,
+        output="",
+    )
+    output = shown(with_second(wordy))
+    story = output[output.index("Step 2") : output.index("10 of 12 points. Next")]
+    words = [word.strip(".…") for word in story.split()]
+    assert words.count("m") == 40
+    assert 0 < words.count("d") < 20
+    assert "p" not in words
+    assert "Which ends should meet?" in story
+
+
+def test_notes_are_told_where_there_is_room(half_right: Report) -> None:
+    note = "`F.softmax` stands unused in line 40; that costs nothing."
+    passed = report_of(*map(right, STEPS), notes=(note,))
+    assert f"\nNote: {note}\n" in shown(passed)
+    assert note not in shown(replace(half_right, notes=(note,)))
+    assert f"\nNote: {note}\n" in shown(replace(half_right, notes=(note,)), verbose=True)
+
+
+def test_verbose_tells_every_failure_and_what_graded_it(misaligned: StepResult) -> None:
+    second = wrong(STEPS[6], Verdict.CRASHED, message="It took Python down.", seconds=1.234)
+    results = (right(STEPS[0]), misaligned, *map(right, STEPS[2:6]), second, right(STEPS[7]))
+    output = shown(report_of(*results), verbose=True)
+    assert "Step 2 · The last query" in output
+    assert "Step 7 · One mask serves every batch and head\n  It took Python down.\n" in output
+    assert line_with(output, " 7 ✗ ").endswith("0/2  1.23 s")
+    assert "0.42 s on cpu · seed 2017 · grader 0.1.0, Python 3.11.7, torch 2.13.0\n" in output
+    assert "isolation: no sandbox\n" in output
+    assert "submission 5ab5ab5a · suite 11111111 · solution 22222222 · course 33333333" in output
+
+
+def test_homework_tells_of_a_hidden_step_its_sentence_and_its_mistake(
+    misaligned: StepResult,
+) -> None:
+    output = shown(replace(with_second(misaligned), feedback=Feedback.HOMEWORK))
+    assert "Step 2 · The last query lines up with the last key\n" in output
+    assert "  What it was given stays hidden in homework.\n" in output
+    assert "  This looks like: you lined up the first query with the first key.\n" in output
+
+
+CANARY = "c4n4ry"
+
+
+@pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict != "passed"])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_homework_shows_nothing_of_what_happened_in_a_hidden_step(
+    verdict: Verdict, verbose: bool
+) -> None:
+    second = wrong(
+        STEPS[1],
+        verdict,
+        message=CANARY,
+        case=Case(CANARY, ((CANARY, CANARY),), CANARY, CANARY, CANARY, CANARY),
+        line=31337,
+        output=CANARY,
+        seconds=0.31337,
+    )
+    practice = with_second(second)
+    if verdict is Verdict.FAILED:  # the canary sings where it may
+        assert CANARY in shown(practice, verbose=verbose)
+        assert "31337" in shown(practice, verbose=verbose)
+    homework = shown(replace(practice, feedback=Feedback.HOMEWORK), verbose=verbose)
+    assert CANARY not in homework
+    assert "31337" not in homework
+    assert "0.31" not in homework
+    assert "The last query lines up with the last key" in homework
+
+
+def test_homework_shows_a_public_step_as_practice_does(misaligned: StepResult) -> None:
+    public = replace(misaligned, step=replace(STEPS[1], public=True))
+    practice = with_second(public)
+    assert shown(replace(practice, feedback=Feedback.HOMEWORK)) == shown(practice)
+
+
+STRANGE = st.text(
+    st.characters(codec=None, categories=None) | st.sampled_from("\n\x1b[]/ :漢é\u0301\u202e"),
+    max_size=300,
+)
+
+
+@st.composite
+def results(draw: st.DrawFn) -> tuple[StepResult, ...]:
+    verdicts = draw(st.lists(st.sampled_from(Verdict), min_size=1, max_size=30))
+    steps = [
+        Step(f"test_{n}", f"function_{n // 6}", "Sentence " * 8, 1, needs=("test_0",) * (n % 2))
+        for n in range(len(verdicts))
+    ]
+    found = []
+    for step, verdict in zip(steps, verdicts, strict=True):
+        message, value, output = draw(st.tuples(STRANGE, STRANGE, STRANGE))
+        found.append(
+            StepResult(
+                step,
+                verdict,
+                message=message,
+                case=Case(value, ((value, message), ("x", value)), value, message, output, value),
+                output=output,
+                line=draw(st.none() | st.integers(1, 9999)),
+                diagnoses=draw(st.sampled_from([(), ((ALIGNS_FIRST,),), ((HIDES,), (STRICT,))])),
+                carried_forward=draw(st.booleans()),
+            )
+        )
+    return tuple(found)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(results(), st.sampled_from(Feedback), STRANGE)
+def test_whatever_happened_fits_one_screen_of_printable_text(
+    found: tuple[StepResult, ...], feedback: Feedback, note: str
+) -> None:
+    output = shown(report_of(*found, feedback=feedback, notes=(note,)))
+    assert_one_screen(output)
+    assert all(character == "\n" or character.isprintable() for character in output)
+
+
+def test_a_narrow_terminal_keeps_its_lines_whole(half_right: Report) -> None:
+    assert_one_screen(shown(half_right, width=48), width=48)
+
+
+def test_a_wide_terminal_shows_longer_sentences_whole() -> None:
+    title = "A sentence that is as long as sentences of steps may ever be.."
+    long = report_of(right(replace(STEPS[0], title=title)), right(STEPS[1]))
+    assert title not in shown(long, width=80)
+    assert title in shown(long, width=100)
+
+
+def test_visible_spells_out_what_cannot_be_seen_and_only_once() -> None:
+    once = visible("tab\there\r\nnext\x00\u2028\u00a0é漢\\x1b")
+    assert once == "tab here\nnext\\x00\\u2028 é漢\\x1b"
+    assert visible(once) == once
+
+
+def test_encodable_spells_the_courses_signs_and_escapes_the_rest() -> None:
+    assert encodable("√d ≤ 8… ✓", "ascii") == "sqrt d <= 8... \\u2713"
+    assert encodable("·×√", "latin-1") == "·×sqrt "
+    assert encodable("·×√", "utf-8") == "·×√"
+
+
+def test_wide_characters_count_twice_and_piled_up_accents_count_too() -> None:
+    assert clip("漢字漢字", 6, "…") == "漢字…"
+    assert len(clip("e" + "\u0301" * 1000, 10, "…")) <= 20
+    assert wrap("漢字漢字 ab", 4) == ["漢字", "漢字", "ab"]
+
+
+def test_blocks_stand_side_by_side_as_far_as_they_fit() -> None:
+    blocks = [("x", "[[1, 2],\n [3, 4]]"), ("came back", "7"), ("expected", "8")]
+    assert shelf(blocks, 40, 6, "…") == [
+        "x           came back    expected",
+        "[[1, 2],    7            8",
+        " [3, 4]]",
+    ]
+    assert shelf(blocks, 22, 6, "…") == [
+        "x           came back",
+        "[[1, 2],    7",
+        " [3, 4]]",
+        "expected",
+        "8",
+    ]
+    assert shelf([("x", "1\n2\n3\n4")], 40, 3, "…") == ["x", "1", "2", "…"]
+
+
+def test_words_are_rationed_in_order_and_stumps_are_dropped() -> None:
+    texts = ["one two three", "four five six seven eight", "nine ten"]
+    assert rationed(texts, 7, "…") == ["one two three", "four five six seven…", ""]
+    assert rationed(texts, 5, "…") == ["one two three", "", ""]
+    assert rationed(texts, None, "…") == texts
+
+
+def test_reports_need_neither_torch_nor_numpy_nor_pytest_nor_click() -> None:
+    program = (
+        "import sys, grader.reports.text, grader.reports.as_json, grader.reports.junit\n"
+        "print(sorted({'torch', 'numpy', 'pytest', 'click'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n"
