@@ -16,7 +16,7 @@ from grader.course import Course, Exercise
 from grader.diagnose import Atlas, Diagnosis, Evidence, diagnose
 from grader.exchange import Allowance
 from grader.model import Case, Environment, Feedback, Hashes, Report, StepResult, Verdict
-from grader.operations import Operation
+from grader.operations import Operation, kernels_of, names_of
 from grader.plugin import Collected, with_suite
 from grader.rules import PLAIN_IMPORTS, Finding, forbidden_calls
 from grader.sandbox import ISOLATION, Nursery
@@ -53,7 +53,7 @@ class Examiner:
         seat = WorkerSeat(submission, self._rules(), nursery, self._allowance())
         try:
             sitting = Sitting(self.paper, submission, seat, self._unwritten(submission), findings)
-            results = self._results(sitting.outcomes())
+            results = self.results(sitting.outcomes())
         finally:
             seat.close()
         return Report(
@@ -65,12 +65,12 @@ class Examiner:
             notes=tuple(_note(finding) for finding in findings if not finding.functions),
         )  # fmt: skip
 
-    def results_of_program(self, program: Namespace) -> tuple[StepResult, ...]:
-        """The results of one of the course's own programs, run in this process."""
+    def outcomes_of_program(self, program: Namespace) -> list[StepOutcome]:
+        """The outcomes of one of the course's own programs, run in this process."""
         submission = Submission("", "", "", None)
-        return self._results(Sitting(self.paper, submission, ProgramSeat(program)).outcomes())
+        return Sitting(self.paper, submission, ProgramSeat(program)).outcomes()
 
-    def _results(self, outcomes: Sequence[StepOutcome]) -> tuple[StepResult, ...]:
+    def results(self, outcomes: Sequence[StepOutcome]) -> tuple[StepResult, ...]:
         """The outcomes with their diagnoses and failing cases."""
         evidence = {
             outcome.step.id: Evidence(
@@ -124,10 +124,8 @@ class Examiner:
     def _rules(self) -> Rules:
         """What the worker is told to refuse."""
         return Rules(
-            kernels=tuple(sorted({kernel for op in self._forbidden for kernel in op.kernels})),
-            operations=tuple(
-                sorted({name for op in self._forbidden for name in op.doors | op.methods})
-            ),
+            kernels=tuple(kernels_of(self._forbidden)),
+            operations=tuple(names_of(self._forbidden)),
             imports=tuple(sorted(PLAIN_IMPORTS | set(self.course.settings.policy.imports))),
             device=self.terms.device,
         )

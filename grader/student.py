@@ -48,7 +48,8 @@ class Player:
 
     def ask(self, call: Call) -> Any:
         """The value a call gives; raises `NoValue` for anything else."""
-        asked = Call(call.function, *copied((call.args, call.kwargs)), call.mode, call.cotangent)
+        args, kwargs = copied((call.args, call.kwargs))
+        asked = Call(call.function, args, kwargs, call.mode, call.cotangent)
         recorded = Recorded(asked, self._answerer(call))
         self.recorded.append(recorded)
         if not isinstance(recorded.answer, Value):
@@ -109,7 +110,8 @@ def read_answer(message: dict[str, Any]) -> Answer:
             return Trapped(tuple(str(name)[:60] for name in fired))
         case {"value": value}:
             return Value(value)
-        case {"raised": {"type": str(kind), "builtin": str(builtin), "text": str(text), "line": line}}:
+        case {"raised": {"type": str(kind), "builtin": str(builtin), "text": str(text)} as raised}:
+            line = raised.get("line")
             known = line if type(line) is int and 0 < line < 10**6 else None
             return Raised(kind[:100], builtin[:100], text[:2000], known)
         case {"unsendable": str(what)}:

@@ -52,7 +52,7 @@ def start(control: socket.socket, fds: list[int], limits: dict[str, Any]) -> int
         control.close()
         os.setsid()
         worker_limits.die_with_parent(nursery)
-        become_worker(*fds, limits=limits)
+        become_worker(fds[0], fds[1], fds[2], limits)
         code = 0
     finally:
         os._exit(code)
@@ -103,7 +103,8 @@ def kill(pid: int) -> None:
 
 def settle_in(control: socket.socket, parent: int) -> None:
     """Leave the parent's terminal, streams and descriptors, and obey `control`."""
-    os.setsid()
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     worker_limits.die_with_parent(parent)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)

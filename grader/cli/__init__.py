@@ -1,0 +1,57 @@
+"""The command: learn, teach and write, each in a module of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from grader import __version__
+from grader.cli import check, learn, write
+
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Learn": (*learn.COMMANDS, check.check),
+    "Write": write.COMMANDS,
+}
+LEARNERS_ORDER = ("list", "lesson", "check", "hint", "reset", "solution")
+
+
+class Sections(click.Group):
+    """A group whose help lists its commands under headings, in the order one needs them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list of commands per section."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(c.name or "", c.get_short_help_str(60)) for c in sorted(commands, key=_place)]
+                )
+
+
+def _place(command: click.Command) -> int:
+    name = command.name or ""
+    return LEARNERS_ORDER.index(name) if name in LEARNERS_ORDER else len(LEARNERS_ORDER)
+
+
+@click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--course", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    help="The course's folder, if you do not stand in it.",
+)  # fmt: skip
+@click.version_option(__version__, prog_name="attn-grade")
+@click.pass_context
+def main(ctx: click.Context, course: Path | None) -> None:
+    """An attention course that grades itself.
+
+    Read a lesson, fill in the stub in exercises/, check it:
+
+    \b
+        attn-grade lesson 01
+        attn-grade check 01
+    """
+    ctx.obj = course
+
+
+for _commands in SECTIONS.values():
+    for _command in _commands:
+        main.add_command(_command)

@@ -1,0 +1,79 @@
+"""The commands of those who write exercises, and `doctor` for everybody."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from grader.course import Course, Exercise
+from grader.errors import EXIT_FAULT, EXIT_NOT_YET
+
+
+@click.group()
+def author() -> None:
+    """Write exercises: new, stub, verify."""
+
+
+def _chosen(folder: Path | None, names: tuple[str, ...]) -> tuple[Course, tuple[Exercise, ...]]:
+    course = Course.find(folder or Path.cwd())
+    return course, tuple(course.exercise(name) for name in names) or course.exercises
+
+
+@author.command()
+@click.argument("exercises", nargs=-1)
+@click.option("--force", is_flag=True, help="Overwrite stubs that somebody has filled in.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where one drifted.")
+@click.pass_obj
+def stub(folder: Path | None, exercises: tuple[str, ...], force: bool, only_check: bool) -> None:
+    """Derive the stubs of EXERCISES (all, if none is named) from their solutions."""
+    from grader.author import drifted, write_stubs
+
+    _, chosen = _chosen(folder, exercises)
+    if only_check:
+        found = [f"{exercise.stub}: {says}" for exercise in chosen for says in drifted(exercise)]
+        click.echo("\n".join(found) or "every stub fits its solution")
+        sys.exit(EXIT_NOT_YET if found else 0)
+    for written in write_stubs(chosen, force):
+        click.echo(f"{written.path}  {written.says}")
+
+
+@author.command()
+@click.argument("name")
+@click.pass_obj
+def new(folder: Path | None, name: str) -> None:
+    """Lay down a new last exercise called NAME: lesson, stub, solution, suite."""
+    from grader.author import new_exercise
+
+    course, _ = _chosen(folder, ())
+    for path in new_exercise(course, name):
+        click.echo(f"wrote {path.relative_to(course.root)}")
+    click.echo(f"next: attn-grade author verify {name}")
+
+
+@author.command()
+@click.argument("exercises", nargs=-1)
+@click.pass_obj
+def verify(folder: Path | None, exercises: tuple[str, ...]) -> None:
+    """Prove that EXERCISES (all, if none is named) keep their promises, with figures."""
+    from grader.verify import verify as verified
+
+    course, chosen = _chosen(folder, exercises)
+    heading = ("exercise", "functions", "steps", "points", "wrong", "killed", "named", "alone")
+    click.echo("{:<24}{:>10}{:>7}{:>8}{:>7}{:>8}{:>7}{:>7}".format(*heading))
+    findings = []
+    for exercise in chosen:
+        figures = verified(course, exercise)
+        findings.extend(figures.findings)
+        click.echo(
+            f"{figures.exercise:<24}{figures.functions:>10}{figures.steps:>7}{figures.points:>8}"
+            f"{figures.wrong_programs:>7}{figures.killed:>8}{figures.named:>7}{figures.alone:>7}"
+        )
+    for finding in findings:
+        click.echo(f"{finding.exercise}: {finding.where}: {finding.says}")
+    click.echo(f"{len(findings)} findings" if findings else "every promise is kept")
+    sys.exit(EXIT_FAULT if findings else 0)
+
+
+COMMANDS = (author,)
