@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.course import Course, Exercise
+from grader.course import SETTINGS, Course, Exercise, source_of
 from grader.errors import CourseFault, UsageFault
-from grader.stubs import derive, drift, untouched
+from grader.stubs import drift, untouched
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 
@@ -116,8 +116,8 @@ class Written:
 def write_stubs(exercises: tuple[Exercise, ...], force: bool = False) -> Iterator[Written]:
     """Derive each exercise's stub; a file that somebody has begun to fill in is left alone."""
     for exercise in exercises:
-        derived = derive(exercise)
-        present = exercise.stub.read_text(encoding="utf-8") if exercise.stub.exists() else None
+        derived = exercise.fresh_stub
+        present = source_of(exercise.stub) if exercise.stub.exists() else None
         if present == derived:
             yield Written(exercise.stub, "is up to date", kept=True)
         elif present is not None and not force and _begun(present, exercise):
@@ -133,7 +133,7 @@ def _begun(source: str, exercise: Exercise) -> bool:
 
 def drifted(exercise: Exercise) -> tuple[str, ...]:
     """How the stub on disk departs from its solution; a filled-in body does not count."""
-    return drift(exercise.stub.read_text(encoding="utf-8"), derive(exercise))
+    return drift(source_of(exercise.stub), exercise.source)
 
 
 def new_exercise(course: Course, name: str) -> tuple[Path, ...]:
@@ -155,25 +155,24 @@ def new_exercise(course: Course, name: str) -> tuple[Path, ...]:
     for path in files:
         if path.exists():
             raise UsageFault(f"{path} exists already; nothing was written")
-    settings = _with_exercise(course, f"{number}_{name}")
+    config = course.root / SETTINGS
+    settings = _with_exercise(config, f"{number}_{name}")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(**words), encoding="utf-8")
-    course.config.write_text(settings, encoding="utf-8")
+    config.write_text(settings, encoding="utf-8")
     exercise = Course.open(course.root).exercise(name)
-    exercise.stub.write_text(derive(exercise), encoding="utf-8")
-    return (*files, exercise.stub, course.config)
+    exercise.stub.write_text(exercise.fresh_stub, encoding="utf-8")
+    return (*files, exercise.stub, config)
 
 
-def _with_exercise(course: Course, exercise: str) -> str:
+def _with_exercise(config: Path, exercise: str) -> str:
     """course.toml with one more line at the end of `exercises`."""
-    text = course.config.read_text(encoding="utf-8")
+    text = source_of(config)
     array = re.search(r"^exercises\s*=\s*\[.*?(?=^\])", text, re.MULTILINE | re.DOTALL)
     if array is None:
-        raise CourseFault(f"{course.config}: `exercises` should be a list with a line for each")
+        raise CourseFault(f"{config}: `exercises` should be a list with a line for each")
     head = array.group().rstrip()
     if not head.endswith((",", "[")) and '"' in head.splitlines()[-1].split("#")[0]:
         head += ","
     return f'{text[: array.start()]}{head}\n    "{exercise}",\n{text[array.end() :]}'
-
-

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from grader.course import Course, Exercise
 from grader.errors import CourseFault
 from grader.model import Misconception
-from grader.outline import functions_of, misconceptions_of
+from grader.outline import parsed
 
 Program = TypeVar("Program", bound=Callable[..., Any])
 Namespace = dict[str, Any]
@@ -74,7 +74,7 @@ class Bank:
         return self.variant(exercise, ())
 
     def misconceptions(self, exercise: Exercise) -> tuple[Misconception, ...]:
-        """The wrong programs that can make this exercise wrong: its own, then those it builds on."""
+        """The wrong programs that can show here: this exercise's own, then those it builds on."""
         own = self.solution(exercise)
         found = list(own.misconceptions)
         for name in own.builds_on:
@@ -110,7 +110,8 @@ class Bank:
         try:
             exec(self.solution(exercise).code, namespace)  # noqa: S102 - the course's own
         except Exception as error:
-            raise CourseFault(f"{exercise.solution}: {type(error).__name__}: {error}") from error
+            says = f"{exercise.source.file}: {type(error).__name__}: {error}"
+            raise CourseFault(says) from error
         for wrong in wrongs:
             owner, name = wrong.id.split(".")
             if owner == exercise.id:
@@ -133,20 +134,11 @@ def _rebind(namespace: Namespace, target: str, name: str) -> None:
 
 
 def _read(exercise: Exercise) -> Solution:
-    source = exercise.solution.read_text(encoding="utf-8")
-    try:
-        tree = ast.parse(source)
-        code = compile(tree, str(exercise.solution), "exec", dont_inherit=True)
-    except SyntaxError as error:
-        raise CourseFault(f"{exercise.solution}:{error.lineno}: {error.msg}") from error
-    return Solution(
-        exercise, code, functions_of(source), misconceptions_of(source, exercise.id), _bases(tree)
-    )
+    tree = parsed(exercise.source.text, exercise.source.file)
+    code = compile(tree, str(exercise.solution), "exec", dont_inherit=True)
+    return Solution(exercise, code, exercise.functions, exercise.misconceptions, _bases(tree))
 
 
 def _bases(tree: ast.Module) -> tuple[str, ...]:
-    return tuple(
-        node.module.removeprefix(PACKAGE)
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE)
-    )
+    modules = (node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom))
+    return tuple(m.removeprefix(PACKAGE) for m in modules if m.startswith(PACKAGE))

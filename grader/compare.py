@@ -111,7 +111,9 @@ def _of_tensors(
         for kind in ("dtype", "device"):
             ours, theirs = getattr(expected, kind), getattr(got, kind)
             if str(ours).split(":")[0] != str(theirs).split(":")[0]:
-                says = f"{_upper(where)} has {kind} {_bare(theirs)} where {_bare(ours)} was expected."
+                says = (
+                    f"{_upper(where)} has {kind} {_bare(theirs)} where {_bare(ours)} was expected."
+                )
                 return Difference(kind, says, got, expected)
     if "meta" in (got.device.type, expected.device.type):
         return None

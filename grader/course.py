@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,8 +127,8 @@ class Course:
 
     @classmethod
     def open(cls, path: Path) -> Course:
-        """The course in a folder; raises `UsageFault` where there is none, `CourseFault` where broken."""
-        root = Path(os.path.abspath(path.expanduser()))
+        """The course in a folder; raises `UsageFault` where it holds none."""
+        root = Path(os.path.abspath(path))
         file = root / SETTINGS
         if not os.path.isfile(file):
             raise UsageFault(f"{root} is not the folder of a course: it holds no {SETTINGS}")
@@ -193,13 +192,13 @@ class Course:
         cuts = self._cuts(exercise)
         nodes = [node for one in cuts.values() for node in one.imports]
         used = {name for one in cuts.values() for name in one.uses}
-        parts = [f'"""{exercise.number} · {exercise.title}: one right way to write it."""']
-        parts.append("\n" + stubs.import_lines(nodes, used))
+        title = f'"""{exercise.number} · {exercise.title}: one right way to write it."""'
+        sections = [f"{title}\n\n{stubs.import_lines(nodes, used)}"]
         for id_, one in sorted(cuts.items()):
-            heading = f"\n# -- from {id_} --" if id_ != exercise.id else f"\n# -- {id_} --"
-            parts += [heading, ""] if len(cuts) > 1 else []
-            parts.append("\n" + one.text + "\n")
-        return "\n".join(parts)
+            origin = id_ if id_ == exercise.id else f"from {id_}"
+            heading = f"# -- {origin} --\n\n\n" if len(cuts) > 1 else ""
+            sections.append(heading + one.text)
+        return "\n\n\n".join(sections) + "\n"
 
     def _cuts(self, exercise: Exercise) -> dict[str, outline.Cut]:
         """By exercise id: what the right functions of `exercise` consist of."""
@@ -227,21 +226,17 @@ class Course:
         raise CourseFault(f"{by.source.file} {says}")
 
     def _unknown(self, typed: str, wanted: str) -> str:
-        if not self.exercises:
-            return f"there is no exercise {typed!r}: {SETTINGS} lists none yet"
-        names = {one.name: one.id for one in self.exercises}
-        names |= {one.id: one.id for one in self.exercises}
-        near = did_you_mean(wanted, names)
-        for name, id_ in sorted(names.items(), key=lambda pair: -len(pair[0])):
-            near = near.replace(f" {name}?", f" {id_}?")
-        return f"there is no exercise {typed!r}{near or ';'} There are {', '.join(names.values())}"
+        ids = self.settings.exercises
+        near = did_you_mean(wanted, ids)
+        known = f"this course has {', '.join(ids) or 'none yet'}"
+        return f"there is no exercise {typed!r}{near or ';'} {known}"
 
 
 def shown(path: Path) -> str:
-    """A path as one would type it from here: relative where it lies below."""
+    """A path as one would type it from here, if that is shorter than the whole of it."""
     try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, FileNotFoundError):
+        return min(os.path.relpath(path), str(path), key=len)
+    except OSError:  # the folder we stand in is gone
         return str(path)
 
 

@@ -1,4 +1,4 @@
-"""Which mistake is it? The wrong program that answers as the submission does, unlike the reference."""
+"""Which mistake is it? The wrong program that answers as the submission does."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ class Diagnosis:
         return Certainty.UNIQUE if len(self.alternatives) == 1 else Certainty.AMBIGUOUS
 
 
-def diagnose(atlas: Atlas, failed: Sequence[Evidence], all_steps: Sequence[Evidence]) -> dict[str, Diagnosis]:
+def diagnose(
+    atlas: Atlas, failed: Sequence[Evidence], all_steps: Sequence[Evidence]
+) -> dict[str, Diagnosis]:
     """A diagnosis for every failed step, from what the submission answered in all of them.
 
     A wrong program explains a step when it answers every call of it as the submission

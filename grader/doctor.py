@@ -59,7 +59,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class TorchAnswer:
-    """What torch says of itself; `failed` is the reason where it cannot be imported."""
+    """What torch says of itself; `failed` is the reason where it cannot be used."""
 
     cuda: str | None = None  # the version of CUDA it was built for
     device: str = ""  # the name of the first CUDA device
@@ -84,7 +84,7 @@ def examine(course: Path | None, encoding: str, *, ask_torch: bool = True) -> li
     course: the course's folder, if one was found. encoding: the terminal's.
     ask_torch: False saves the second or two that importing torch takes.
     """
-    asked = _torch_process() if ask_torch else None  # meanwhile the rest is looked at
+    asked = _torch_process() if ask_torch and _installed("torch") else None  # meanwhile the rest
     walls = look_at_walls() if sys.platform == "linux" else None
     packages_found = packages(needed(), _installed, sys.executable)
     answer = _torch_answer(asked) if asked else None
@@ -131,7 +131,7 @@ def packages(
 def device(driver: bool, answer: TorchAnswer | None) -> Finding:
     """Where tensors can live; `answer` is None where torch was not asked."""
     if answer and answer.failed:
-        said = f"torch cannot be imported: {answer.failed}"
+        said = f"torch fails: {answer.failed}"
         return Finding("device", State.MISSING, said, "make distclean demo")
     if answer and answer.device:
         return Finding("device", State.OK, f"{answer.device} (CUDA {answer.cuda}), and the CPU")

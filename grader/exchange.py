@@ -178,7 +178,8 @@ class Line:
         if self.cpu_used() - self._cpu_start > self._cpu_limit:
             raise self._ended("timed_out", f"it computed for more than {self._cpu_limit:g} s")
         if self._memory() > (self._allowance.memory_mib + 256) << 20:
-            raise self._ended("out_of_memory", f"it used more than {self._allowance.memory_mib} MiB")
+            detail = f"it used more than {self._allowance.memory_mib} MiB"
+            raise self._ended("out_of_memory", detail)
 
     def _drain(self) -> None:
         for pipe in self._worker.prints:

@@ -92,7 +92,8 @@ def _of_raised(raised: Raised, function: str, contract: Any, submission: Submiss
         wanted = tuple(inspect.signature(contract).parameters)
         given = submission.parameters_of(function)
         if given is not None and given != wanted:
-            said += f"\nIts parameters are ({', '.join(given)}); ({', '.join(wanted)}) are expected."
+            has, wants = ", ".join(given), ", ".join(wanted)
+            said += f"\nIts parameters are ({has}); ({wants}) are expected."
     return said
 
 
@@ -108,13 +109,12 @@ def _article(what: str) -> str:
 
 
 def case_of(
-    call: Call, contract: Callable[..., Any], answer: Answer, expected: Answer,
+    call: Call, contract: Callable[..., Any], answer: Answer, expected: Answer | None,
     difference: Difference | None,
 ) -> Case:  # fmt: skip
     """The failing case: the call, its inputs, what came back, and how it differs."""
-    inputs = tuple(
-        (name, words.shown(value)) for name, value in _named_inputs(call, contract) if value is not None
-    )
+    named = _named_inputs(call, contract)
+    inputs = tuple((name, words.shown(value)) for name, value in named if value is not None)
     return Case(
         call=_call_text(call, contract),
         inputs=inputs,
@@ -125,7 +125,7 @@ def case_of(
     )
 
 
-def _shown(answer: Answer, part: Any) -> str:
+def _shown(answer: Answer | None, part: Any) -> str:
     """The part of an answer that differs, or all of it."""
     if not isinstance(answer, Value):
         return ""

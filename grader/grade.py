@@ -170,6 +170,4 @@ def _hashes(exercise: Exercise, course: Course) -> Hashes:
 
 
 def _environment(device: str) -> Environment:
-    return Environment(
-        __version__, platform.python_version(), version("torch"), device, ISOLATION
-    )
+    return Environment(__version__, platform.python_version(), version("torch"), device, ISOLATION)

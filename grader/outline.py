@@ -104,7 +104,8 @@ def cut(solution_source: str, names: Iterable[str], file: str = "the solution") 
                 pending += sorted(names_in(node))
     kept.sort(key=lambda node: node.lineno)
     uses = frozenset[str]().union(*map(names_in, kept))
-    used = [node for node in tree.body if isinstance(node, Import) and bound_by(node) & uses]
+    wanted = uses | {"annotations"}  # the names used, and what `from __future__` switches on
+    used = [node for node in tree.body if isinstance(node, Import) and bound_by(node) & wanted]
     for node in used:
         if any(module.split(".")[0] == "grader" for module in _modules(node)):
             raise _fault(file, node, "right functions must not need the grader")

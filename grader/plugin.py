@@ -93,8 +93,8 @@ def _reference_twice(suite: str) -> Cast:
     functions = bank.solution(exercise).functions
     answerer = in_process(bank.reference(exercise))
     seed = course.settings.policy.seed
-    players = (Player(role, functions, answerer) for role in ("student", "reference"))
-    return Cast(*players, seed, "cpu")
+    student, reference = (Player(role, functions, answerer) for role in ("student", "reference"))
+    return Cast(student, reference, seed, "cpu")
 
 
 # -- grading -------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Collected:
         self._config.stash[CAST] = lambda suite: cast
         self._raised.clear()
         started = time.perf_counter()
-        item.ihook.pytest_runtest_protocol(item=item, nextitem=item)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         return CaseOutcome(case, self._raised.get(item.nodeid), time.perf_counter() - started)
 
 
@@ -146,7 +146,8 @@ class _Session:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A suite that cannot be imported is the course's fault."""
         if report.failed:
-            self.error = CourseFault(f"{self._exercise.suite} cannot be collected:\n{report.longrepr}")
+            says = f"{self._exercise.suite} cannot be collected:\n{report.longrepr}"
+            self.error = CourseFault(says)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Hand over what was collected instead of running it."""
@@ -159,9 +160,12 @@ class _Session:
         return True
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Keep what a case raised."""
+        """Keep what a case raised; before and after it, only the course can have raised."""
         if call.excinfo is not None and self.collected is not None:
-            self.collected._raised.setdefault(item.nodeid, call.excinfo.value)
+            raised = call.excinfo.value
+            if call.when != "call":
+                raised = CourseFault(f"the step's {call.when} failed: {raised}")
+            self.collected._raised.setdefault(item.nodeid, raised)
 
 
 def with_suite(exercise: Exercise, use: Callable[[Collected], Result]) -> Result:

@@ -98,7 +98,7 @@ def _never_runs(test: ast.expr) -> bool:
     return False
 
 
-# -- the code: who binds which name, and what leads where ---------------------------
+# -- who binds which name, and what leads where --------------------------------------
 
 
 @dataclass(eq=False)
@@ -106,18 +106,9 @@ class _Region:
     """Code reached as one: a function, a class without its methods, a module's statement."""
 
     leads_to: set[_Region] = field(default_factory=set)
-    asks_for: set[str] = field(default_factory=set)  # attributes; "*" for any
+    asks_for: set[str] = field(default_factory=set)  # attributes
     methods: list[tuple[str, _Region]] = field(default_factory=list)
     derived: bool = False  # a class whose bases may call any of its methods
-
-
-@dataclass(eq=False)
-class _Binding:
-    value: str | ast.expr
-    region: _Region
-    line: int
-    order: int
-    certain: bool  # it replaces what was bound before
 
 
 @dataclass(eq=False)
@@ -125,22 +116,38 @@ class _Scope:
     kind: str  # module, class or function
     outer: _Scope | None = None
     bindings: dict[str, list[_Binding]] = field(default_factory=dict)
-    elsewhere: dict[str, _Scope] = field(default_factory=dict)  # global and nonlocal names
 
+    def lookup(self, name: str) -> list[_Binding]:
+        """What a name may be bound to, seen from here."""
+        scope: _Scope | None = self
+        while scope and name not in scope.bindings:
+            scope = scope.outer
+        return scope.bindings[name] if scope else []
 
-@dataclass(frozen=True)
-class _Place:
-    scope: _Scope
-    region: _Region
-    certain: bool  # not under a condition
-    deferred: bool  # in a function's body: run when the module is complete
-
-    def inside(self, region: _Region) -> _Place:
-        """The body of a function here: a class's names are not seen from it."""
-        outer: _Scope | None = self.scope
+    def body(self) -> _Scope:
+        """The scope of a function that stands here; a class's names are not seen from it."""
+        outer: _Scope | None = self
         while outer and outer.kind == "class":
             outer = outer.outer
-        return _Place(_Scope("function", outer), region, False, True)
+        return _Scope("function", outer)
+
+
+class _Binding(NamedTuple):
+    value: str | ast.expr
+    region: _Region
+    line: int
+
+
+class _Place(NamedTuple):
+    scope: _Scope
+    region: _Region
+    certain: bool = True  # not under a condition
+
+    def bind(self, name: str, value: str | ast.expr, line: int, replaces: bool = False) -> None:
+        bindings = self.scope.bindings.setdefault(name, [])
+        if replaces and self.certain:
+            bindings.clear()
+        bindings.append(_Binding(value, self.region, line))
 
 
 class _Code:
@@ -149,67 +156,63 @@ class _Code:
     def __init__(self, tree: ast.Module) -> None:
         self.module = _Scope("module")
         self.stars: list[str] = []
-        self.own_attributes: set[str] = set()  # names that the learner's own objects may have
-        self.uses: dict[ast.expr, tuple[_Place, int]] = {}  # names, attributes and calls
-        self._given: dict[ast.expr, ast.expr] = {}  # what an assignment gives to a name
-        todo: list[tuple[ast.AST, _Place]] = [
-            (tree, _Place(self.module, _Region(), certain=True, deferred=False))
-        ]
-        self._order = 0
+        self.own_attributes: set[str] = set()  # what the learner's own objects may have
+        self.uses: dict[ast.expr, _Place] = {}  # names, attributes and calls
+        self._given: dict[ast.expr, ast.expr] = {}  # what an assignment gives to a target
+        todo: list[tuple[ast.AST, _Place]] = [(tree, _Place(self.module, _Region()))]
         while todo:
             node, place = todo.pop()
-            self._order += 1
-            todo += reversed(list(self._parts(node, place)))
-        for node, (place, _) in self.uses.items():
+            todo += reversed([*self._parts(node, place)])
+        for node, place in self.uses.items():
             if isinstance(node, ast.Name):
-                place.region.leads_to.update(b.region for b in self.bindings_of(node))
+                place.region.leads_to.update(b.region for b in place.scope.lookup(node.id))
+
+    def reached_from(self, name: str) -> set[_Region]:
+        """All that may run when the module's `name` is called, or its public methods are."""
+        todo = [binding.region for binding in self.module.lookup(name)]
+        asked = {method for region in todo for method, _ in region.methods if method[0] != "_"}
+        reached: set[_Region] = set()
+        while todo:
+            region = todo.pop()
+            if region not in reached:
+                reached.add(region)
+                asked |= region.asks_for
+                todo += region.leads_to
+            todo = todo or [
+                inner for outer in reached for method, inner in outer.methods
+                if inner not in reached and (outer.derived or method in asked or method[:2] == "__")
+            ]  # fmt: skip
+        return reached
 
     def _parts(self, node: ast.AST, place: _Place) -> Iterator[tuple[ast.AST, _Place]]:
-        """Take note of a node; what is inside it, with the place it is in."""
+        """Take note of a node; what it is made of, each part with its place."""
         if isinstance(node, ast.stmt) and place.scope.kind == "module":
-            place = _Place(place.scope, _Region(), place.certain, place.deferred)
+            place = place._replace(region=_Region())
+        parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                yield from self._function(node, place)
-                return
-            case ast.ClassDef():
-                yield from self._class(node, place)
-                return
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                return self._definition(node, place)
             case ast.If() if _never_runs(node.test):
-                apart = place.inside(_Region())
-                yield from ((part, apart) for part in node.body)
-                yield from ((part, place) for part in node.orelse)
-                return
+                apart = _Place(place.scope.body(), _Region())
+                return ((n, apart if n in node.body else place) for n in node.body + node.orelse)
             case ast.Assign():
                 for target in node.targets:
                     self._give(target, node.value)
-                yield from ((part, place) for part in (node.value, *node.targets))
-                return
-            case ast.AnnAssign():  # an annotation is no use
-                if node.value:
-                    self._give(node.target, node.value)
-                    yield node.value, place
-                if node.value or place.scope.kind == "class":
-                    yield node.target, place
-                return
-            case ast.NamedExpr():
+            case ast.AnnAssign() | ast.NamedExpr() if node.value:
                 self._give(node.target, node.value)
+                parts = (node.value, node.target)  # an annotation is no use
             case ast.Import() | ast.ImportFrom():
                 self._import(node, place)
-            case ast.Global():
-                place.scope.elsewhere.update(dict.fromkeys(node.names, self.module))
-            case ast.Nonlocal() if place.scope.outer:
-                place.scope.elsewhere.update(dict.fromkeys(node.names, place.scope.outer))
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                self._bind(name, PERHAPS_A_TENSOR, place, node.lineno)
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                self._bind(name, PERHAPS_A_TENSOR, place, node.lineno)
-            case ast.Name():
-                self._name(node, place)
-            case ast.Attribute() | ast.Subscript() | ast.Call():
+            case ast.Global() | ast.Nonlocal():
+                origin = place.scope.outer if isinstance(node, ast.Nonlocal) else self.module
+                for name in node.names:
+                    place.scope.bindings[name] = (origin or self.module).bindings.setdefault(name, [])
+            case ast.Name() | ast.Attribute() | ast.Call():
                 self._note(node, place)
-        if isinstance(node, COMPREHENSIONS):
-            place = _Place(_Scope("function", place.scope), place.region, False, place.deferred)
-        elif isinstance(node, (*CONDITIONAL, ast.AugAssign)):
-            place = _Place(place.scope, place.region, False, place.deferred)
-        yield from ((part, place) for part in ast.iter_child_nodes(node))
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                place.bind(name, PERHAPS_A_TENSOR, node.lineno)
+        if isinstance(node, CONDITIONAL):
+            place = place._replace(certain=False)
+        return ((part, place) for part in parts)
+
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda, place: _Place) -> ...:

@@ -184,9 +184,7 @@ class Spawner:
         limits, folder = _in_new_folder(limits)
         lines = _lines()
         fds = [lines.theirs.fileno(), *lines.writes]
-        self._process = _interpreter(
-            ["worker", *map(str, fds), json.dumps(limits.as_dict())], fds
-        )
+        self._process = _interpreter(["worker", *map(str, fds), json.dumps(limits.as_dict())], fds)
         lines.close_theirs()
         self._worker = Worker(self._process.pid, lines.channel, lines.reads, folder)
         return self._worker

@@ -90,7 +90,8 @@ class Sitting:
                     "What would you have to do to get its result yourself?"
                 )
                 return StepOutcome(step, Verdict.FORBIDDEN, says, line=finding.line)
-        waiting = [s.title for s in self.paper.suite.steps if s.id in step.needs and s.id not in passed]
+        needed = [s for s in self.paper.suite.steps if s.id in step.needs]
+        waiting = [s.title for s in needed if s.id not in passed]
         if waiting:
             return StepOutcome(step, Verdict.SKIPPED, feedback.waits_for(waiting))
         return None
@@ -139,15 +140,15 @@ class Sitting:
             case NoValue(role="student", recorded=recorded):
                 outcome = self._of_answer(step, recorded.answer, recorded.call.function)
                 return replace(outcome, shown=Shown(ran.name, trace.index(recorded)))
-            case Different(difference=found):
-                index = self._index_of(found, ran.name, trace)
-                return self._of_difference(step, found, Shown(ran.name, index) if trace else None)
+            case Different(difference=seen):
+                index = self._index_of(seen, ran.name, trace)
+                return self._of_difference(step, seen, Shown(ran.name, index) if trace else None)
         # A step may stumble over an answer of an unexpected form before it compares it.
         for index in range(len(trace)):
             found = self._against_reference(ran.name, index, trace)
             if found:
                 return self._of_difference(step, found, Shown(ran.name, index))
-        if isinstance(raised, AssertionError):
+        if isinstance(raised, AssertionError) and trace:
             return StepOutcome(step, Verdict.FAILED, "This does not hold yet.")
         says = f"The course stumbled here, not you: {type(raised).__name__}: {raised}"
         return StepOutcome(step, Verdict.GRADER_ERROR, says)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import io
+import itertools
+import os
 import re
 import sys
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from grader.errors import CourseFault
+from grader.errors import CourseFault, UsageFault
 from grader.outline import (
     Definition,
     Import,
@@ -173,6 +177,37 @@ def _segment(solution: Source, node: ast.AST) -> str:
 
 
 # -- a learner's file --------------------------------------------------------------
+
+
+def restore(path: Path, stub: str) -> Path | None:
+    """Make `path` the fresh stub; what was there is moved to a name of its own, returned.
+
+    None where nothing was there, `path` itself where it already is that stub. Raises
+    `UsageFault` where files cannot be written.
+    """
+    fresh, kept = stub.encode(), None
+    try:
+        if path.is_file() and path.read_bytes() == fresh:
+            return path
+        if os.path.lexists(path):
+            kept = _free_name(path)
+            os.replace(path, kept)
+        with path.open("xb") as file:
+            file.write(fresh)
+    except OSError as error:
+        where = f"; what was in it is in {kept}" if kept and kept.stat().st_size else ""
+        raise UsageFault(f"{path} cannot be made afresh: {error.strerror}{where}") from None
+    return kept
+
+
+def _free_name(path: Path) -> Path:
+    """The next free name beside a file, taken at once so that nobody else gets it."""
+    for number in itertools.count(1):
+        kept = path.with_name(f"{path.stem}.kept-{number}{path.suffix}")
+        with contextlib.suppress(FileExistsError):
+            kept.open("xb").close()
+            return kept
+    raise AssertionError("there is always one more number")
 
 
 def untouched(source: str, functions: Iterable[str]) -> frozenset[str]:

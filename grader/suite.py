@@ -103,8 +103,7 @@ def follows_device(function: Asked, *args: Any, **kwargs: Any) -> bool:
     if strays == []:
         return True
     names = ", ".join(f"`{name}`" for name in strays[:3] if type(name) is str)
-    says = (
-        "A tensor made inside your function does not follow the device of its inputs"
-        + (f": look at {names}." if names else ".")
+    says = "A tensor made inside your function does not follow the device of its inputs" + (
+        f": look at {names}." if names else "."
     )
     raise Different(Difference("device", says))

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.bank import Bank, Namespace
-from grader.calls import Recorded
-from grader.course import Course, Exercise
+from grader.calls import Call, Recorded, Value
+from grader.course import Course, Exercise, source_of
 from grader.diagnose import alike
 from grader.grade import Examiner, Terms, with_examiner
-from grader.lessons import read_lesson
 from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
 from grader.sitting import StepOutcome
-from grader.stubs import derive
+from grader.stubs import drift
 
 MOST_WORDS = 600
 LEAST_VALUES_SHARE = 0.7
@@ -156,15 +155,14 @@ def _is_prefix(trace: Sequence[Recorded], whole: Sequence[Recorded]) -> bool:
 
 
 def _same_question(ours: Recorded, theirs: Recorded) -> bool:
-    from grader.calls import Value
-
-    asked = (Value([list(r.call.args), r.call.kwargs]) for r in (ours, theirs))
-    return alike(*asked, call=ours.call)
+    question = Call(ours.call.function)
+    mine, its = (Value([list(r.call.args), r.call.kwargs]) for r in (ours, theirs))
+    return alike(mine, its, question)
 
 
 def _of_declarations(exercise: Exercise) -> Iterator[Said]:
     """What lesson and suite declare: length, needs, and the share of values steps."""
-    lesson = read_lesson(exercise.lesson)
+    lesson = exercise.text
     if lesson.words > MOST_WORDS:
         yield exercise.lesson.name, f"{lesson.words} words; at most {MOST_WORDS} are read"
     steps = {step.id: step for step in exercise.steps}
@@ -172,10 +170,9 @@ def _of_declarations(exercise: Exercise) -> Iterator[Said]:
         for need in step.needs:
             if steps[need].needs or steps[need].function != step.function:
                 yield step.id, f"needs {need}, which is no values step of {step.function}"
+    assert exercise.hints  # reading them holds the lesson's hints against the functions
     for function in exercise.functions:
         yield from _of_share(function, [s for s in steps.values() if s.function == function])
-        if function not in lesson.hints:
-            yield exercise.lesson.name, f"no hints for {function}"
 
 
 def _of_share(function: str, steps: Sequence[Step]) -> Iterator[Said]:
@@ -199,11 +196,13 @@ def _of_stub(examiner: Examiner) -> Iterator[Said]:
     for outcome in examiner.outcomes_of_program(_stub_program(exercise)):
         if outcome.verdict is Verdict.PASSED:
             yield outcome.step.id, "the untouched stub passes"
+    for says in drift(source_of(exercise.stub), exercise.source):
+        yield exercise.stub.name, says
 
 
 def _stub_program(exercise: Exercise) -> Namespace:
     namespace: Namespace = {"__name__": "stub"}
-    exec(compile(derive(exercise), f"{exercise.id} (stub)", "exec"), namespace)  # noqa: S102
+    exec(compile(exercise.fresh_stub, f"{exercise.id} (stub)", "exec"), namespace)  # noqa: S102
     return namespace
 
 

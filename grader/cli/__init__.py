@@ -41,7 +41,7 @@ def _place(command: click.Command) -> int:
 @click.version_option(__version__, prog_name="attn-grade")
 @click.pass_context
 def main(ctx: click.Context, course: Path | None) -> None:
-    """An attention course that grades itself.
+    r"""An attention course that grades itself.
 
     Read a lesson, fill in the stub in exercises/, check it:
 

@@ -41,7 +41,7 @@ def check(
     EXERCISE is a number, a name, or both: 03, causal_mask, 03_causal_mask. FILE is your
     file, if it is not the one in exercises/.
     """
-    course = Course.find(folder or Path.cwd())
+    course = Course.chosen(folder)
     chosen = course.exercise(exercise)
     policy = course.settings.policy
     path = file or chosen.stub
@@ -77,7 +77,8 @@ def _graded(
         try:
             import torch  # noqa: F401
         except ImportError as error:
-            raise GraderFault(f"torch cannot be imported ({error}); see `attn-grade doctor`") from None
+            says = f"torch cannot be imported ({error}); see `attn-grade doctor`"
+            raise GraderFault(says) from None
         from grader.sandbox import open_nursery
 
         nursery = open_nursery(os.environ.get("ATTN_GRADE_WORKERS", "here"))
@@ -103,7 +104,9 @@ def _device(wanted: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if wanted == "cuda":
-        raise UsageFault("there is no CUDA device here; use --device cpu, or ask `attn-grade doctor`")
+        raise UsageFault(
+            "there is no CUDA device here; use --device cpu, or see `attn-grade doctor`"
+        )
     return "cpu"
 
 

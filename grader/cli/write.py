@@ -17,7 +17,7 @@ def author() -> None:
 
 
 def _chosen(folder: Path | None, names: tuple[str, ...]) -> tuple[Course, tuple[Exercise, ...]]:
-    course = Course.find(folder or Path.cwd())
+    course = Course.chosen(folder)
     return course, tuple(course.exercise(name) for name in names) or course.exercises
 
 
@@ -57,12 +57,13 @@ def new(folder: Path | None, name: str) -> None:
 @click.pass_obj
 def verify(folder: Path | None, exercises: tuple[str, ...]) -> None:
     """Prove that EXERCISES (all, if none is named) keep their promises, with figures."""
+    from grader.verify import Finding
     from grader.verify import verify as verified
 
     course, chosen = _chosen(folder, exercises)
     heading = ("exercise", "functions", "steps", "points", "wrong", "killed", "named", "alone")
     click.echo("{:<24}{:>10}{:>7}{:>8}{:>7}{:>8}{:>7}{:>7}".format(*heading))
-    findings = []
+    findings: list[Finding] = []
     for exercise in chosen:
         figures = verified(course, exercise)
         findings.extend(figures.findings)

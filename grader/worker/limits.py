@@ -74,6 +74,6 @@ def adopt_orphans() -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """Call prctl(2) where there is one."""
+    """Set one of this process's kernel options, where there are such."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)

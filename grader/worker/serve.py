@@ -150,6 +150,6 @@ def take_streams(out: int, err: int) -> None:
     for source, target in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
     options: Any = {"encoding": "utf-8", "errors": "backslashreplace", "closefd": False}
-    sys.stdin = open(0, **options)
-    sys.stdout = open(1, "w", buffering=1 << 14, **options)
-    sys.stderr = open(2, "w", buffering=1, **options)
+    sys.stdin = open(0, **options)  # noqa: SIM115 - these stay open
+    sys.stdout = open(1, "w", buffering=1 << 14, **options)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, **options)  # noqa: SIM115

@@ -90,7 +90,9 @@ def test_the_other_process_imports_nothing_of_the_grader_but_the_worker(module):
     "library, knowing", [("pytest", KNOW_PYTEST), ("click", KNOW_CLICK)], ids=["pytest", "click"]
 )
 def test_few_modules_know_pytest_and_click(library, knowing):
-    users = {m for m, path in MODULES.items() if library in {n.split(".")[0] for n in imports(path)}}
+    users = {
+        m for m, path in MODULES.items() if library in {n.split(".")[0] for n in imports(path)}
+    }
     assert {user.split(".")[0] for user in users} <= knowing
 
 
