@@ -53,7 +53,8 @@ def check(
     if path.resolve() == chosen.stub.resolve():
         from grader import progress
 
-        progress.record(course, report)
+        for note in progress.record(course, report):
+            click.echo(note, err=True)
     _show(course, chosen, report, form, verbose)
     sys.exit(_exit_code(report))
 

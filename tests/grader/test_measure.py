@@ -1,0 +1,137 @@
+"""Functions are measured for gradients, for what they do to arguments, and for stray devices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from grader.worker import measure
+
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+
+def test_the_gradient_is_the_vector_jacobian_product():
+    found = measure.gradients(lambda x, w: x @ w, (X, X.clone()), {}, torch.eye(2))
+    assert torch.equal(found["0"], X.mT) and torch.equal(found["1"], X.mT)
+
+
+def test_gradients_are_keyed_by_their_path_into_the_arguments():
+    def f(x, params, scale=None):
+        return (x * params["w"][0] * scale).sum()
+
+    found = measure.gradients(
+        f, (X, {"w": [X.clone()], "n": 3}), {"scale": torch.ones(2)}, torch.tensor(1.0)
+    )
+    assert sorted(found) == ["0", "1.w.0", "scale"]
+    assert torch.equal(found["1.w.0"], X)
+
+
+def test_a_cut_thread_gives_none_for_what_lies_behind_it():
+    found = measure.gradients(lambda x, y: x.detach() * y, (X, X.clone()), {}, X)
+    assert found["0"] is None and found["1"] is not None
+    assert measure.gradients(lambda x: x.detach(), (X,), {}, X) == {"0": None}
+
+
+def test_a_cotangent_of_none_leaves_a_part_out():
+    found = measure.gradients(lambda x: (x, 5 * x), (X,), {}, (torch.ones(2, 2), None))
+    assert torch.equal(found["0"], torch.ones(2, 2))
+
+
+def test_an_infinite_output_with_weight_zero_leaves_the_gradient_finite():
+    def f(x):
+        return x.masked_fill(torch.tensor([[True, False], [False, False]]), float("-inf"))
+
+    cotangent = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
+    assert measure.gradients(f, (X,), {}, cotangent)["0"].tolist() == [[0, 1], [1, 1]]
+
+
+def test_the_callers_tensors_are_not_touched_by_measuring_gradients():
+    x = X.clone()
+    measure.gradients(lambda x: x.mul_(1).sum() if not x.requires_grad else x.sum(), (x,), {}, None)
+    assert torch.equal(x, X) and not x.requires_grad
+
+
+def test_a_changed_argument_shows():
+    def f(x, mask=None):
+        x.zero_()
+
+    x = X.clone()
+    after = measure.arguments_after(f, (x,), {"mask": X})
+    assert after[0].sum() == 0 and torch.equal(after[1], X)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A function as somebody might write it, and whether its tensors follow the inputs."""
+
+    name: str
+    function: object
+    follows: bool
+
+
+def data_dependent(x):
+    out = torch.zeros_like(x)
+    if bool((x > 0).all()):
+        out = out + torch.ones(2, 2, device=x.device)
+    return out
+
+
+def moved(x):
+    return x + torch.ones(2, 2).to(x.device)
+
+
+def moved_and_data_dependent(x):
+    return moved(x) if bool((x > 0).all()) else x
+
+
+PROGRAMS = [
+    Taught("device named", lambda x: x + torch.ones(2, 2, device=x.device), True),
+    Taught("like", lambda x: x + torch.ones_like(x) + x.new_ones(2, 2), True),
+    Taught("scalar", lambda x: x / torch.sqrt(torch.tensor(2.0)), True),
+    Taught("data dependent", data_dependent, True),
+    Taught("moved", moved, True),
+    Taught("moved, data dependent", moved_and_data_dependent, True),
+    Taught("no device", lambda x: x + torch.ones(2, 2), False),
+    Taught("mask", lambda x: x.masked_fill(torch.ones(2, 2).triu(1).bool(), 0.0), False),
+    Taught("cpu written out", lambda x: x + torch.ones(2, 2, device="cpu"), False),
+    Taught("cpu()", lambda x: x.cpu() + 1, False),
+    Taught("numpy", lambda x: torch.from_numpy(x.numpy() + 1), False),
+    Taught("returns elsewhere", lambda x: torch.zeros(x.shape), False),
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_what_does_not_follow_the_inputs_device_is_found_without_a_gpu(program):
+    assert (measure.strays(program.function, (X,), {}) == []) == program.follows
+
+
+@pytest.mark.parametrize(
+    "function, follows",
+    [
+        (lambda n, device=None: torch.ones(n, n, device=device).tril(), True),
+        (lambda n, device=None: torch.ones(n, n).tril().to(device or "cpu"), True),
+        (lambda n, device=None: torch.ones(n, n).tril(), False),
+        (lambda n, device=None: torch.ones(n, n, device="cpu").tril(), False),
+    ],
+    ids=["handed on", "moved", "ignored", "written out"],
+)
+def test_a_device_that_is_asked_for_is_followed(function, follows):
+    assert (measure.strays(function, (3,), {"device": "cpu"}) == []) == follows
+
+
+def test_right_programs_cost_no_use_of_meta():
+    """Its first use imports some 800 modules and takes a second."""
+    code = (
+        "import sys, torch\n"
+        "from grader.worker import measure\n"
+        "before = len(sys.modules)\n"
+        "f = lambda x: x + torch.ones(2, 2, device=x.device)\n"
+        "assert measure.strays(f, (torch.ones(2, 2),), {}) == []\n"
+        "measure.gradients(f, (torch.ones(2, 2),), {}, torch.ones(2, 2))\n"
+        "assert len(sys.modules) - before < 20, len(sys.modules) - before\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""What the course's own makers run: bootstrap and benchmarks."""
