@@ -1,0 +1,432 @@
+"""01 · Query, key, value: the right way, then the ways people go wrong.
+
+A token is a row of x, and `...` stands for any number of leading batch dimensions, none
+included. Weights multiply from the right: `x @ w`, where w is (d_in, d_out). Weights and
+biases always come in as arguments. A result has the dtype and the device of its inputs,
+no argument is changed, and gradients flow through to all of them. Matrix products of any
+kind are yours to use; `F.linear`, `nn.Linear` and PyTorch's own attention are not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grader.bank import misconception
+
+
+def project(x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+    """Every token's vector, seen through the weights: x @ w, plus the bias if there is one.
+
+    x: floating point, (..., n, d_in), one token in each row.
+    w: (d_in, d_out); b: (d_out,), one number for each feature, the same for every token.
+
+    Returns a tensor (..., n, d_out). Without b nothing is added.
+    """
+    projected = x @ w
+    return projected if b is None else projected + b
+
+
+def project_qkv(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values of the same tokens, each with weights of their own.
+
+    x: floating point, (..., n, d_model).
+    w_q, w_k: (d_model, d_k); w_v: (d_model, d_v), where d_v need not be d_k.
+
+    Returns a tuple (q, k, v): q and k are (..., n, d_k), v is (..., n, d_v).
+    """
+    return project(x, w_q), project(x, w_k), project(x, w_v)
+
+
+def project_packed(
+    x: Tensor, w_qkv: Tensor, b_qkv: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values from one matrix that holds the weights of all three.
+
+    x: floating point, (..., n, d_model).
+    w_qkv: (d_model, 3·d): its first d columns are w_q, the next d are w_k, the last d are
+    w_v. b_qkv: (3·d,), the three biases in the same order.
+
+    Returns a tuple (q, k, v), each (..., n, d). Without b_qkv nothing is added.
+    """
+    q, k, v = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return q, k, v
+
+
+# -- the ways people go wrong --------------------------------------------------
+
+
+@misconception(project)
+def transposes_the_weights(x, w, b=None):
+    """You multiply x by the transpose of the weights.
+
+    With a square matrix nothing complains. `nn.Linear` keeps its weights as (d_out, d_in);
+    in which order do the two stand here?
+    """
+    projected = x @ w.mT
+    return projected if b is None else projected + b
+
+
+@misconception(project)
+def puts_the_weights_on_the_left(x, w, b=None):
+    """Your weights stand to the left of x.
+
+    So it is in books whose tokens are columns; here they are rows. What do weights on the
+    left mix: the features of one token, or the tokens with each other?
+    """
+    projected = w @ x
+    return projected if b is None else projected + b
+
+
+@misconception(project)
+def turns_every_axis_round(x, w, b=None):
+    """Your transposition turns all axes round, the batch with them.
+
+    On a single matrix that is the transpose you meant. Of three axes, which two did you
+    want to exchange?
+    """
+    backwards = x.permute(*reversed(range(x.dim())))
+    projected = w.mT @ backwards
+    projected = projected.permute(*reversed(range(projected.dim())))
+    return projected if b is None else projected + b
+
+
+@misconception(project)
+def multiplies_place_by_place(x, w, b=None):
+    """You multiply x and the weights place by place, as `*` does.
+
+    That only works where the shapes happen to fit. How many numbers of a token have a say
+    in one number of its projection?
+    """
+    projected = x * w
+    return projected if b is None else projected + b
+
+
+@misconception(project)
+def forgets_the_bias(x, w, b=None):
+    """Your result is the same with a bias and without.
+
+    Think of a token that is all zeros. What should its projection be, and what is yours?
+    """
+    return x @ w
+
+
+@misconception(project)
+def adds_the_bias_along_the_tokens(x, w, b=None):
+    """You give each token one number of the bias, and all its features the same.
+
+    If two tokens change places, so should their projections, and nothing else. Do tokens
+    own the numbers of a bias, or do features?
+    """
+    projected = x @ w
+    return projected if b is None else projected + b.unsqueeze(-1)
+
+
+@misconception(project)
+def adds_the_bias_before_projecting(x, w, b=None):
+    """You add the bias to x, and the weights then multiply it too.
+
+    A bias has d_out numbers, and a token comes in with d_in. At which point of the way is a
+    token d_out numbers wide?
+    """
+    return x @ w if b is None else (x + b) @ w
+
+
+@misconception(project)
+def adds_the_bias_to_the_weights(x, w, b=None):
+    """You add the bias to the weights, and x then multiplies it.
+
+    A token of zeros would get no bias at all, a large one a large bias. Should a bias
+    depend on the token?
+    """
+    return x @ w if b is None else x @ (w + b)
+
+
+@misconception(project)
+def sets_negative_results_to_zero(x, w, b=None):
+    """No number of your projection is ever negative, as after a relu.
+
+    A query can point away from a key, and should be able to say so. Does the formula hold
+    anything besides a product and a sum?
+    """
+    projected = x @ w
+    return torch.relu(projected if b is None else projected + b)
+
+
+@misconception(project)
+def divides_by_the_root_of_the_width(x, w, b=None):
+    """You divide the product by √d_in.
+
+    A root does come into attention, but it belongs to the scores, one exercise on. What
+    does this formula say?
+    """
+    projected = x @ w / math.sqrt(w.shape[-2])
+    return projected if b is None else projected + b
+
+
+@misconception(project)
+def makes_a_bias_of_its_own(x, w, b=None):
+    """Where no bias is given you make one, with a dtype and a device of its own.
+
+    Its zeros are float32, so a float16 result turns into float32. If there is no bias, what
+    is there to add?
+    """
+    b = torch.zeros(w.shape[-1]) if b is None else b
+    return x @ w + b
+
+
+@misconception(project)
+def answers_in_single_precision(x, w, b=None):
+    """Your numbers are right, but they always come back as float32.
+
+    Some models calculate in float16 to save room, some in float64 to be exact. Which dtype
+    does the caller count on?
+    """
+    projected = x.float() @ w.float()
+    return projected if b is None else projected + b.float()
+
+
+@misconception(project)
+def makes_new_parameters_of_the_weights(x, w, b=None):
+    """Your numbers are right, but no gradient finds its way back to the weights.
+
+    `nn.Parameter(w)` and `w.detach()` both make a tensor with a history of its own. Whose
+    gradient will be asked for?
+    """
+    projected = x @ torch.nn.Parameter(w)
+    return projected if b is None else projected + b
+
+
+@misconception(project_qkv)
+def makes_keys_with_the_query_weights(x, w_q, w_k, w_v):
+    """Your keys are made with w_q, so each token's key is its query.
+
+    Then every word looks for its own likeness. Which of the three matrices has gone unused?
+    """
+    q = project(x, w_q)
+    return q, q, project(x, w_v)
+
+
+@misconception(project_qkv)
+def makes_values_with_the_key_weights(x, w_q, w_k, w_v):
+    """Your values are made with w_k, so each token's value is its key.
+
+    In the library you would carry home the label instead of the book. Which of the three
+    matrices has gone unused?
+    """
+    k = project(x, w_k)
+    return project(x, w_q), k, k
+
+
+@misconception(project_qkv)
+def makes_all_three_with_one_matrix(x, w_q, w_k, w_v):
+    """Your queries, keys and values are one and the same, all made with w_q.
+
+    All three come from the same x, that is true. What makes them differ?
+    """
+    q = project(x, w_q)
+    return q, q, q
+
+
+@misconception(project_qkv)
+def leaves_the_values_as_they_are(x, w_q, w_k, w_v):
+    """Your values are x itself, as it came in.
+
+    Queries and keys decide who is heard. Does what is said not need a matrix of its own?
+    """
+    return project(x, w_q), project(x, w_k), x
+
+
+@misconception(project_qkv)
+def projects_only_the_queries(x, w_q, w_k, w_v):
+    """Only your queries are projected; keys and values are x itself.
+
+    The one who asks has learnt how to ask. Who learns how to be found, and what to hand
+    over?
+    """
+    return project(x, w_q), x, x
+
+
+@misconception(project_qkv)
+def projects_what_is_projected_already(x, w_q, w_k, w_v):
+    """You make the keys out of the queries, and the values out of the keys.
+
+    The three are sisters, not grandmother, mother and child. Is x still x when w_k comes to
+    meet it?
+    """
+    q = project(x, w_q)
+    k = project(q, w_k)
+    return q, k, project(k, w_v)
+
+
+@misconception(project_qkv)
+def answers_with_the_keys_first(x, w_q, w_k, w_v):
+    """You return the keys first, and the queries after them.
+
+    All three are right, but whoever calls you unpacks them by their places. Which order did
+    the contract promise?
+    """
+    return project(x, w_k), project(x, w_q), project(x, w_v)
+
+
+@misconception(project_qkv)
+def answers_with_the_values_before_the_keys(x, w_q, w_k, w_v):
+    """You return the values in the second place, and the keys in the third.
+
+    Keras asks for them like that: query, value, key. Which order did the contract promise
+    here?
+    """
+    return project(x, w_q), project(x, w_v), project(x, w_k)
+
+
+@misconception(project_qkv)
+def scales_the_queries_already(x, w_q, w_k, w_v):
+    """Your queries are smaller than they should be, by a factor of √d_k.
+
+    Some code does put the scale there, and leaves it out later. Whose business is it here:
+    the projection's, or the scores'?
+    """
+    return project(x, w_q) / math.sqrt(w_q.shape[-1]), project(x, w_k), project(x, w_v)
+
+
+@misconception(project_qkv)
+def works_without_gradients(x, w_q, w_k, w_v):
+    """Your numbers are right, but no gradient comes back to anything you were given.
+
+    `torch.no_grad()` is for using a model, not for training it. Which part of your function
+    lets go of the thread?
+    """
+    with torch.no_grad():
+        return project(x, w_q), project(x, w_k), project(x, w_v)
+
+
+@misconception(project_packed)
+def takes_the_first_third_for_the_keys(x, w_qkv, b_qkv=None):
+    """Your queries and keys have changed places.
+
+    The three stand side by side in the packed matrix, and their order is an agreement. Who
+    comes first?
+    """
+    first, second, third = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return second, first, third
+
+
+@misconception(project_packed)
+def takes_the_middle_third_for_the_values(x, w_qkv, b_qkv=None):
+    """Your keys and values have changed places.
+
+    The three stand side by side in the packed matrix, and their order is an agreement. Who
+    stands in the middle?
+    """
+    first, second, third = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return first, third, second
+
+
+@misconception(project_packed)
+def takes_the_first_third_for_the_values(x, w_qkv, b_qkv=None):
+    """You take the first third for the values, then queries, then keys.
+
+    The three stand side by side in the packed matrix, and their order is an agreement. Who
+    comes first, and who last?
+    """
+    first, second, third = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return second, third, first
+
+
+@misconception(project_packed)
+def deals_the_columns_out_in_turn(x, w_qkv, b_qkv=None):
+    """You deal the columns out like cards: one for q, one for k, one for v, and again.
+
+    Each of the three matrices lies in the packed one in a single piece. Which columns are
+    neighbours of column 0?
+    """
+    q, k, v = project(x, w_qkv, b_qkv).unflatten(-1, (-1, 3)).unbind(-1)
+    return q, k, v
+
+
+@misconception(project_packed)
+def cuts_across_the_tokens(x, w_qkv, b_qkv=None):
+    """Your queries hold numbers of the first tokens only, taken from all three parts.
+
+    A reshape reads row by row and does not know what a row means to you. Which axis should
+    become shorter by the cut, and which must stay whole?
+    """
+    packed = project(x, w_qkv, b_qkv)
+    q, k, v = packed.reshape(3, *packed.shape[:-1], packed.shape[-1] // 3)
+    return q, k, v
+
+
+@misconception(project_packed)
+def reads_the_weights_as_a_stack(x, w_qkv, b_qkv=None):
+    """You read the packed weights as three matrices on top of each other.
+
+    They stand side by side, so a row holds a piece of each. Does your reshape cut a row
+    into three, or the rows into three heaps?
+    """
+    width = w_qkv.shape[-1] // 3
+    parts = w_qkv.reshape(3, w_qkv.shape[0], width)
+    biases = (None,) * 3 if b_qkv is None else b_qkv.chunk(3)
+    q, k, v = (project(x, w, b) for w, b in zip(parts, biases, strict=True))
+    return q, k, v
+
+
+@misconception(project_packed)
+def gives_only_the_queries_their_bias(x, w_qkv, b_qkv=None):
+    """Your queries have their bias, but keys and values have none.
+
+    The packed bias is 3·d numbers long. What are the last two thirds of it for?
+    """
+    q, k, v = project(x, w_qkv).chunk(3, dim=-1)
+    return (q if b_qkv is None else q + b_qkv[: q.shape[-1]]), k, v
+
+
+@misconception(project_packed)
+def gives_the_keys_no_bias(x, w_qkv, b_qkv=None):
+    """Your queries and values have their bias, but the keys have none.
+
+    There are models without one, for the reason at the end of the lesson. Who decides that
+    here: your function, or the numbers in b_qkv?
+    """
+    q, k, v = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return q, (k if b_qkv is None else k - b_qkv.chunk(3)[1]), v
+
+
+@misconception(project_packed)
+def gives_all_three_the_same_bias(x, w_qkv, b_qkv=None):
+    """You add the bias of the queries to the keys and the values as well.
+
+    The packed bias is as long as the packed matrix is wide. Which part of it stands under
+    the columns of the keys?
+    """
+    q, k, v = project(x, w_qkv).chunk(3, dim=-1)
+    if b_qkv is None:
+        return q, k, v
+    b = b_qkv[: q.shape[-1]]
+    return q + b, k + b, v + b
+
+
+@misconception(project_packed)
+def deals_the_bias_out_in_turn(x, w_qkv, b_qkv=None):
+    """You cut the weights into three pieces, but deal the bias out like cards.
+
+    Each number of the bias belongs to the column it stands under. After your cut, does it
+    still?
+    """
+    q, k, v = project(x, w_qkv).chunk(3, dim=-1)
+    if b_qkv is None:
+        return q, k, v
+    b_q, b_k, b_v = b_qkv.unflatten(0, (-1, 3)).unbind(-1)
+    return q + b_q, k + b_k, v + b_v
+
+
+@misconception(project_packed)
+def hands_out_copies_without_a_history(x, w_qkv, b_qkv=None):
+    """Your numbers are right, but no gradient comes back through the three parts.
+
+    A part of a tensor remembers where it was cut from; a copy need not. Which call in your
+    function lets go of the thread?
+    """
+    q, k, v = project(x, w_qkv, b_qkv).detach().clone().chunk(3, dim=-1)
+    return q, k, v

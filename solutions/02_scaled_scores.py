@@ -1,0 +1,393 @@
+"""02 · Scaled scores: the right way, then the ways people go wrong.
+
+A token is a row, and `...` stands for any number of leading batch dimensions, none
+included. In scores rows are queries and columns are keys. A result has the dtype and
+the device of its inputs, no argument is changed, and gradients flow through. Matrix
+products of any kind are yours to use; PyTorch's own attention is not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grader.bank import misconception
+
+
+def dot_scores(q: Tensor, k: Tensor) -> Tensor:
+    """The dot product of every query with every key.
+
+    q: floating point, (..., n_q, d_k), one query in each row; k: (..., n_k, d_k), one key
+    in each row, with the same leading dimensions.
+
+    Returns a tensor (..., n_q, n_k): in row i and column j stands query i times key j.
+    """
+    return q @ k.mT
+
+
+def scale_scores(scores: Tensor, d_k: int) -> Tensor:
+    """The scores, divided by the square root of d_k.
+
+    scores: floating point, of any shape, mostly (..., n_q, n_k).
+    d_k: how wide the queries and keys are that the scores were made from. It cannot be
+    read off the scores.
+
+    Returns a new tensor of the shape of the scores.
+    """
+    return scores / math.sqrt(d_k)
+
+
+def scaled_scores(q: Tensor, k: Tensor) -> Tensor:
+    """The dot product of every query with every key, divided by √d_k.
+
+    q: floating point, (..., n_q, d_k); k: (..., n_k, d_k), with the same leading dimensions.
+
+    Returns a tensor (..., n_q, n_k). The width d_k is that of the queries and keys.
+    """
+    return scale_scores(dot_scores(q, k), q.shape[-1])
+
+
+# -- the ways people go wrong --------------------------------------------------
+
+
+@misconception(dot_scores)
+def leaves_the_keys_as_rows(q, k):
+    """You multiply the queries by the keys as they are, without turning these round.
+
+    Where there are as many keys as features nothing complains. What does a matrix product
+    pair the rows of the left side with?
+    """
+    return q @ k
+
+
+@misconception(dot_scores)
+def puts_the_keys_in_the_rows(q, k):
+    """Your rows are keys, and your columns are queries.
+
+    Later each row is turned into the weights of one token that asks. Who owns a row: a
+    query or a key?
+    """
+    return k @ q.mT
+
+
+@misconception(dot_scores)
+def multiplies_place_by_place(q, k):
+    """You multiply queries and keys place by place, as `*` does.
+
+    Every query should meet every key, not only the one in the same row. What still has to
+    happen to the products of one pair?
+    """
+    return q * k
+
+
+@misconception(dot_scores)
+def compares_queries_with_queries(q, k):
+    """You multiply the queries with themselves; the keys are never asked.
+
+    Every token would find that it fits itself best. Which name stands where the other
+    should?
+    """
+    return q @ q.mT
+
+
+@misconception(dot_scores)
+def compares_directions_only(q, k):
+    """You divide each product by the lengths of its two vectors: that is the cosine.
+
+    A cosine stays between -1 and 1, however loud a key calls. Does the formula take the
+    lengths away?
+    """
+    q = q / q.norm(dim=-1, keepdim=True)
+    k = k / k.norm(dim=-1, keepdim=True)
+    return q @ k.mT
+
+
+@misconception(dot_scores)
+def measures_the_distance(q, k):
+    """Your score is a squared distance with a minus sign, not a dot product.
+
+    Both grow when two vectors come close, but only one of them grows when they get longer.
+    Which of the two is in the formula?
+    """
+    return -(q.unsqueeze(-2) - k.unsqueeze(-3)).square().sum(-1)
+
+
+@misconception(dot_scores)
+def turns_every_axis_round(q, k):
+    """Your transposition turns all axes round, the batch with them.
+
+    On a single matrix that is the transpose you meant; `.T` does the same. Of three axes,
+    which two should change places?
+    """
+    return q @ k.permute(*reversed(range(k.dim())))
+
+
+@misconception(dot_scores)
+def exchanges_the_first_two_axes(q, k):
+    """You exchange axes 0 and 1, which fits a single matrix and nothing else.
+
+    In a batch, axis 0 counts sentences. From which end do the axes of tokens and features
+    always have the same number?
+    """
+    return q @ k.transpose(0, 1)
+
+
+@misconception(dot_scores)
+def exchanges_axes_one_and_two(q, k):
+    """You exchange axes 1 and 2, which fits one batch dimension, no fewer and no more.
+
+    With heads there are four axes, and axis 1 counts them. From which end do the axes of
+    tokens and features always have the same number?
+    """
+    return q @ k.transpose(1, 2)
+
+
+@misconception(dot_scores)
+def adds_up_the_keys_of_all_sentences(q, k):
+    """Your sum runs over the batch as well: each query meets the keys of all sentences.
+
+    In einsum a letter that is missing on the right is summed away. Which letter of the keys
+    has to be that of the queries?
+    """
+    return q @ k.flatten(0, -3).sum(0).mT if k.dim() > 2 else q @ k.mT
+
+
+@misconception(dot_scores)
+def divides_by_the_root_already(q, k):
+    """Your plain scores are divided by √d_k already.
+
+    The next function does that, and so it would happen twice. Which of the two asks for the
+    dot product alone?
+    """
+    return q @ k.mT / math.sqrt(q.shape[-1])
+
+
+@misconception(dot_scores)
+def rebuilds_the_scores_from_numbers(q, k):
+    """Your scores are right, but you made a new tensor out of plain numbers.
+
+    It is float32 and on the CPU, and knows nothing of q and k, so no gradient comes back.
+    Can you stay with tensors all the way?
+    """
+    return torch.tensor((q.double() @ k.double().mT).tolist())
+
+
+@misconception(dot_scores)
+def answers_in_single_precision(q, k):
+    """Your scores are right, but they always come back as float32.
+
+    To calculate in a wider dtype is a good thought. Which dtype does the caller count on?
+    """
+    return q.float() @ k.float().mT
+
+
+@misconception(dot_scores)
+def takes_the_keys_for_constants(q, k):
+    """Your scores are right, but the keys get no gradient.
+
+    A key has to learn how to be found. Which call in your function lets go of the thread?
+    """
+    return q @ k.detach().mT
+
+
+@misconception(scale_scores)
+def divides_by_the_whole_width(scores, d_k):
+    """You divide by d_k itself, or by its root twice.
+
+    The variance of the scores is d_k; what is their typical size?
+    """
+    return scores / d_k
+
+
+@misconception(scale_scores)
+def multiplies_by_the_root(scores, d_k):
+    """You multiply by √d_k where you should divide.
+
+    Loud scores become louder still. If your number is called `scale`, is it a factor or a
+    divisor?
+    """
+    return scores * math.sqrt(d_k)
+
+
+@misconception(scale_scores)
+def divides_by_half_the_width(scores, d_k):
+    """You divide by half of d_k.
+
+    A power binds tighter than a division, so `d_k ** 1/2` is (d_k ** 1) / 2. How would you
+    write one half as a single number?
+    """
+    return scores / (d_k**1 / 2)
+
+
+@misconception(scale_scores)
+def rounds_the_root_down(scores, d_k):
+    """You divide by a whole number: the root of d_k, rounded down.
+
+    For d_k = 64 that is right, for most other widths it is not. What do `int`, `//` and
+    `math.isqrt` do to what stands behind the point?
+    """
+    return scores / math.isqrt(d_k)
+
+
+@misconception(scale_scores)
+def always_divides_by_eight(scores, d_k):
+    """You divide by 8, whatever d_k is.
+
+    That is right for d_k = 64, as in the lesson's example. Where does your function look at
+    its second argument?
+    """
+    return scores / 8
+
+
+@misconception(scale_scores)
+def divides_by_the_root_of_the_number_of_keys(scores, d_k):
+    """You divide by the root of the number of keys.
+
+    A longer sentence has more scores, but not larger ones. Over how many products does the
+    sum in one score run?
+    """
+    return scores / math.sqrt(scores.shape[-1])
+
+
+@misconception(scale_scores)
+def takes_the_root_of_everything(scores, d_k):
+    """You take the root of the scores too, and a negative one becomes NaN.
+
+    A root sign reaches as far as its line. In the formula, what stands under it?
+    """
+    return (scores / d_k).sqrt()
+
+
+@misconception(scale_scores)
+def divides_by_the_largest_score(scores, d_k):
+    """You divide by the largest score there is.
+
+    Then the scores of one token depend on all the others, and none is ever above 1. Is the
+    divisor in the formula made from scores, or from a width?
+    """
+    return scores / scores.abs().max()
+
+
+@misconception(scale_scores)
+def measures_the_spread_instead(scores, d_k):
+    """You divide by the standard deviation of the scores you were given.
+
+    √d_k is the spread that is to be expected when training begins, and later a model may
+    make use of more. Is the divisor in the formula measured, or known beforehand?
+    """
+    return scores / scores.std()
+
+
+@misconception(scale_scores)
+def writes_into_the_scores(scores, d_k):
+    """Your result is right, but the scores you were given are changed.
+
+    Whoever called you may still need them. What does `/=` do that `/` does not?
+    """
+    scores /= math.sqrt(d_k)
+    return scores
+
+
+@misconception(scale_scores)
+def makes_a_tensor_of_the_width(scores, d_k):
+    """You make a tensor of d_k, with a dtype and a device of its own.
+
+    It is float32, and so float16 scores come back as float32. Is there anything to be
+    gained from making it a tensor?
+    """
+    return scores / torch.tensor([float(d_k)]).sqrt()
+
+
+@misconception(scale_scores)
+def cuts_the_gradient(scores, d_k):
+    """Your result is right, but no gradient finds its way back to the scores.
+
+    A model learns through exactly that way. Which call in your function lets go of the
+    thread?
+    """
+    return scores.detach() / math.sqrt(d_k)
+
+
+@misconception(scaled_scores)
+def forgets_to_scale(q, k):
+    """Your scores are plain dot products; nothing divides them.
+
+    How large would they become for queries and keys of width 64? The coins of the lesson
+    know.
+    """
+    return dot_scores(q, k)
+
+
+@misconception(scaled_scores)
+def counts_the_queries(q, k):
+    """You divide by the root of the number of queries, taken from the axis of the tokens.
+
+    Whether a sentence is long or short, its scores are the same size. Which axis of q do
+    the products of one score run along?
+    """
+    return scale_scores(dot_scores(q, k), q.shape[-2])
+
+
+@misconception(scaled_scores)
+def takes_the_width_from_axis_one(q, k):
+    """You take d_k from axis 1 of q, which is its width only when there is no batch.
+
+    In a batch that axis counts tokens, or heads. From which end does the width always have
+    the same number?
+    """
+    return scale_scores(dot_scores(q, k), q.shape[1])
+
+
+@misconception(scaled_scores)
+def takes_the_length_for_the_width(q, k):
+    """You take `len(q)`, its first axis, for the width.
+
+    Without a batch that axis counts queries, with one it counts sentences. Which axis do the
+    products of one score run along?
+    """
+    return scale_scores(dot_scores(q, k), len(q))
+
+
+@misconception(scaled_scores)
+def takes_the_width_of_the_whole_model(q, k):
+    """With heads, you divide by the root of all their widths together.
+
+    That is √512 instead of √64 in the lesson's example. How many products are there in the
+    sum of one head's score?
+    """
+    heads = q.shape[-3] if q.dim() > 3 else 1
+    return scale_scores(dot_scores(q, k), heads * q.shape[-1])
+
+
+@misconception(scaled_scores)
+def divides_by_the_lengths(q, k):
+    """You divide by the lengths of the two vectors, where √d_k should stand.
+
+    That makes a cosine, between -1 and 1, and a key cannot call any louder than another. Do
+    the lengths belong to what is said, or to the noise?
+    """
+    lengths = q.norm(dim=-1).unsqueeze(-1) * k.norm(dim=-1).unsqueeze(-2)
+    return dot_scores(q, k) / lengths
+
+
+@misconception(scaled_scores)
+def goes_on_to_the_weights(q, k):
+    """You went on to the softmax: your rows sum to one.
+
+    That is what will happen to the scores, but between here and there a mask may hide some
+    of them. What does this function promise: scores, or weights?
+    """
+    return scale_scores(dot_scores(q, k), q.shape[-1]).softmax(-1)
+
+
+@misconception(scaled_scores)
+def subtracts_the_largest_of_each_row(q, k):
+    """You subtract the largest score of each row, so that no score is above 0.
+
+    A softmax does that for its own safety, and will do it again. Is it in the formula of
+    the scores?
+    """
+    scores = scale_scores(dot_scores(q, k), q.shape[-1])
+    return scores - scores.amax(-1, keepdim=True)

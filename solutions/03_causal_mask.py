@@ -1,0 +1,327 @@
+"""03 · Causal mask: the right way, then the ways people go wrong.
+
+Rows are queries, columns are keys. A mask is boolean, and True means "may attend".
+`...` stands for any number of leading batch dimensions, none included. A result has
+the dtype and the device of what it is made from, and no argument is changed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grader.bank import misconception
+
+
+def causal_mask(
+    n_q: int, n_k: int | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """True where query i may attend to key j: itself and everything before it.
+
+    n_q: how many queries there are, n_k: how many keys; as many as queries if not given.
+    device: where the mask is made.
+
+    Returns a boolean tensor (n_q, n_k). The last query lines up with the last key, so
+    query i sees the keys j <= i + (n_k - n_q). With more queries than keys the first
+    rows see nothing: they are False throughout.
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores: Tensor, mask: Tensor) -> Tensor:
+    """The scores, with -inf wherever the mask is False.
+
+    scores: floating point, (..., n_q, n_k).
+    mask: boolean, of the same shape or of one that broadcasts to it, such as (n_q, n_k)
+    for a whole batch, or (batch, 1, n_q, n_k) for one mask a sample and any number of heads.
+
+    Returns a new tensor (..., n_q, n_k) with the dtype and device of the scores. Where the
+    mask is True the score stays exactly as it was, a score of 0 too, and gradients flow
+    back to it.
+    """
+    return scores.masked_fill(~mask, -math.inf)
+
+
+# -- the ways people go wrong --------------------------------------------------
+
+
+@misconception(causal_mask)
+def aligns_the_first_tokens(n_q, n_k=None, device=None):
+    """You lined up the first query with the first key.
+
+    With cached keys the queries are the *last* tokens. Which ends should meet?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril()
+
+
+@misconception(causal_mask)
+def keeps_the_future(n_q, n_k=None, device=None):
+    """You let each query see itself and everything that comes after it.
+
+    While word 3 is being written, words 4 and 5 do not exist yet. On which side of the
+    diagonal does the past lie?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu(n_k - n_q)
+
+
+@misconception(causal_mask)
+def marks_what_is_hidden(n_q, n_k=None, device=None):
+    """Your mask says True exactly where a key must stay hidden.
+
+    Both conventions are in use; the table in the lesson has them side by side. Which of
+    them is this course's?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu(n_k - n_q + 1)
+
+
+@misconception(causal_mask)
+def hides_the_token_itself(n_q, n_k=None, device=None):
+    """Each query sees what came before it, but not itself.
+
+    The very first token has nobody before it. What is left for it to look at?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q - 1)
+
+
+@misconception(causal_mask)
+def looks_one_token_ahead(n_q, n_k=None, device=None):
+    """Each query sees one key too many: the token that comes right after it.
+
+    That token is the very one to be guessed. How many keys may the first of four
+    queries see?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q + 1)
+
+
+@misconception(causal_mask)
+def slides_the_triangle_the_wrong_way(n_q, n_k=None, device=None):
+    """Your triangle is right for a square, but extra keys push it to the wrong side.
+
+    Two queries, five keys: three of the keys are older than both queries. Do older keys
+    make a query see more, or less?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_q - n_k)
+
+
+@misconception(causal_mask)
+def hides_the_cached_keys(n_q, n_k=None, device=None):
+    """Your queries see one another, but none of the keys that were there before them.
+
+    Extra keys on the left belong to earlier tokens. Is there a reason to forget those?
+    """
+    n_k = n_q if n_k is None else n_k
+    seen = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+    cached = torch.arange(n_k, device=device) < n_k - n_q
+    return seen & ~cached
+
+
+@misconception(causal_mask)
+def lets_no_row_be_empty(n_q, n_k=None, device=None):
+    """With fewer keys than queries, you lined up the first ones after all.
+
+    The last query meets the last key, whichever of the two are more. With five queries
+    and two keys, what does that leave for the first query?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(max(n_k - n_q, 0))
+
+
+@misconception(causal_mask)
+def ignores_the_number_of_keys(n_q, n_k=None, device=None):
+    """Your mask has as many columns as rows, whatever `n_k` says.
+
+    Keys may come from a cache and be more than the queries. What does a column of the
+    mask stand for?
+    """
+    return torch.ones(n_q, n_q, dtype=torch.bool, device=device).tril()
+
+
+@misconception(causal_mask)
+def puts_the_keys_in_the_rows(n_q, n_k=None, device=None):
+    """Your rows are keys, and your columns are queries.
+
+    The mask is laid over the scores, place by place. Who owns a row there: a token that
+    asks, or a token that is asked?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q).T
+
+
+@misconception(causal_mask)
+def answers_with_ones_and_zeros(n_q, n_k=None, device=None):
+    """Your mask has ones and zeros in the right places, but they are numbers.
+
+    Numbers can be added by accident, and `~` does not turn them round. Which dtype has
+    nothing but yes and no?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, device=device).tril(n_k - n_q)
+
+
+@misconception(causal_mask)
+def answers_with_a_mask_to_add(n_q, n_k=None, device=None):
+    """You made a mask that is to be added to the scores: 0 keeps, -inf hides.
+
+    That is one of the four conventions, the last in the lesson's table. Which one was
+    asked for here?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.full((n_q, n_k), -math.inf, device=device).triu(n_k - n_q + 1)
+
+
+@misconception(causal_mask)
+def stays_on_the_cpu(n_q, n_k=None, device=None):
+    """Your mask is made on the CPU, whatever `device` says.
+
+    On a GPU the scores would be in one place and the mask in another. At which moment is
+    it decided where a tensor lives?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool).tril(n_k - n_q)
+
+
+@misconception(apply_mask)
+def leaves_a_score_of_zero(scores, mask):
+    """You turned the hidden scores into 0.
+
+    Softmax will take exp of every score. What is exp(0), and is that nothing?
+    """
+    return scores * mask
+
+
+@misconception(apply_mask)
+def adds_the_mask_itself(scores, mask):
+    """You added the mask to the scores: visible ones grew by 1, hidden ones stayed.
+
+    Adding can hide, but not by adding one and zero. What would have to be added to a
+    score so that exp of it is nothing?
+    """
+    return scores + mask
+
+
+@misconception(apply_mask)
+def hides_what_may_be_seen(scores, mask):
+    """You hid the scores where the mask is True and kept those where it is False.
+
+    That fits the convention of `triu` and `nn.MultiheadAttention`. What does True mean in
+    this course?
+    """
+    return scores.masked_fill(mask, -math.inf)
+
+
+@misconception(apply_mask)
+def fills_with_plus_infinity(scores, mask):
+    """Your hidden scores are +inf, larger than every other score.
+
+    The largest score gets the largest weight. Is that what should happen to a hidden key?
+    """
+    return scores.masked_fill(~mask, math.inf)
+
+
+@misconception(apply_mask)
+def fills_with_a_large_number(scores, mask):
+    """You hid scores behind -1e9, which is low, but not as low as can be.
+
+    Float16 cannot even hold that number, and a row that is hidden throughout turns into
+    equal weights. Which value lies below every score?
+    """
+    return scores.masked_fill(~mask, -1e9)
+
+
+@misconception(apply_mask)
+def multiplies_infinity_by_zero(scores, mask):
+    """You multiplied -inf by 0, and so the visible scores became NaN.
+
+    Infinity times zero is not zero; nobody can say what it is. Can you choose between two
+    values without any arithmetic?
+    """
+    return scores + (~mask).to(scores.dtype) * -math.inf
+
+
+@misconception(apply_mask)
+def takes_a_score_of_zero_for_hidden(scores, mask):
+    """A visible score that happens to be exactly 0 is hidden as well.
+
+    Two vectors at right angles have a product of 0, and may still look at each other.
+    What, other than the score, tells you that a place is hidden?
+    """
+    return scores.masked_fill(scores * mask == 0, -math.inf)
+
+
+@misconception(apply_mask)
+def assumes_a_causal_mask(scores, mask):
+    """You hid the future, and never looked at the mask that was given.
+
+    Masks come in other shapes than triangles: padding, windows, documents. Whose decision
+    is it what stays visible?
+    """
+    return scores.masked_fill(
+        ~causal_mask(scores.shape[-2], scores.shape[-1], device=scores.device), -math.inf
+    )
+
+
+@misconception(apply_mask)
+def turns_the_mask_over(scores, mask):
+    """You laid the mask on the scores with its rows and columns exchanged.
+
+    A square hides this well. Which axis of the mask belongs to the queries?
+    """
+    return scores.masked_fill(~mask.transpose(-2, -1), -math.inf)
+
+
+@misconception(apply_mask)
+def uses_the_first_mask_for_all(scores, mask):
+    """Every sample of your batch gets the mask of the first sample.
+
+    Sentences in a batch have different lengths, and so different masks. Which axes of the
+    mask can stay as they are?
+    """
+    return scores.masked_fill(~mask[(0,) * (mask.dim() - 2)], -math.inf)
+
+
+@misconception(apply_mask)
+def drops_the_axes_of_size_one(scores, mask):
+    """You squeezed the mask, and its samples now line up with the heads.
+
+    Shapes are matched from the right. What was the axis of size 1 there to hold open?
+    """
+    return scores.masked_fill(~mask.squeeze(), -math.inf)
+
+
+@misconception(apply_mask)
+def writes_into_the_scores(scores, mask):
+    """You wrote the -inf into the scores you were given.
+
+    Whoever called you may still need them. In PyTorch, what does an underscore at the end
+    of a method's name promise, and what an assignment to `scores[...]`?
+    """
+    return scores.masked_fill_(~mask, -math.inf)
+
+
+@misconception(apply_mask)
+def answers_in_single_precision(scores, mask):
+    """Your values are right, but float16 scores come back as float32.
+
+    A tensor that you made on the way has a dtype of its own, and the wider one wins.
+    Where could the scores' dtype be handed on?
+    """
+    return scores + torch.zeros(mask.shape, device=scores.device).masked_fill(~mask, -math.inf)
+
+
+@misconception(apply_mask)
+def cuts_the_gradient(scores, mask):
+    """Your values are right, but no gradient finds its way back to the scores.
+
+    A model learns through exactly that way. Which call in your function lets go of the
+    thread?
+    """
+    return scores.detach().clone().masked_fill(~mask, -math.inf)

@@ -1,0 +1,438 @@
+"""04 · Softmax: the right way, then the ways people go wrong.
+
+A mask is boolean, and True means "may attend". In scores `(..., n_q, n_k)` rows are
+queries and columns are keys; `...` stands for any number of leading batch dimensions,
+none included. A result has the dtype and the device of its input, and no argument is
+changed. Gradients flow through both functions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grader.bank import misconception
+
+
+def softmax(x: Tensor, dim: int = -1) -> Tensor:
+    """Weights between 0 and 1 that sum to one along `dim`.
+
+    x: floating point (float16, bfloat16, float32 or float64), of any shape; dim: the
+    dimension to sum over, counted from the front or, if negative, from the back.
+
+    Returns a tensor of the same shape. However large or small the entries of x are, as
+    long as they are finite, so is the result.
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+def masked_softmax(scores: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
+    """Softmax over the visible scores only; what is hidden gets a weight of exactly 0.
+
+    scores: floating point, finite, of any shape, mostly (..., n_q, n_k).
+    mask: boolean, of the same shape or of one that broadcasts to it; dim: a dimension
+    of the scores, as in softmax.
+
+    Returns weights of the shape of the scores. Hidden scores leave no trace, however large
+    they are. Where the mask hides everything along `dim` all weights are 0, and neither
+    they nor any gradient are ever NaN.
+    """
+    mask = mask.expand(scores.shape)
+    nothing_visible = ~mask.any(dim, keepdim=True)
+    # A row with nothing visible keeps its scores for now: minus infinity all along it
+    # would make NaN, and the gradient would remember that.
+    hidden = ~mask & ~nothing_visible
+    weights = softmax(scores.masked_fill(hidden, -math.inf), dim)
+    return weights.masked_fill(~mask, 0.0)
+
+
+# -- the ways people go wrong --------------------------------------------------
+
+
+@misconception(softmax)
+def ignores_dim(x, dim=-1):
+    """You always sum over the last dimension, whatever `dim` says.
+
+    Scores are mostly normalised over the last one, but not always. Where in your function
+    does `dim` arrive?
+    """
+    weights = (x - x.amax(-1, keepdim=True)).exp()
+    return weights / weights.sum(-1, keepdim=True)
+
+
+@misconception(softmax)
+def sums_over_everything(x, dim=-1):
+    """All weights of your tensor sum to one together.
+
+    Each query has one unit of attention to hand out, and does not share it with the
+    others. Over which entries should one sum run?
+    """
+    weights = (x - x.amax()).exp()
+    return weights / weights.sum()
+
+
+@misconception(softmax)
+def sums_over_every_other_dimension(x, dim=-1):
+    """You kept dimension `dim` apart, and summed over all the others.
+
+    Some libraries name the axis that stays, PyTorch names the one that is summed. Along
+    which axis do the weights sum to one now?
+    """
+    others = [axis for axis in range(x.dim()) if axis != dim % x.dim()]
+    weights = (x - x.amax(others, keepdim=True)).exp()
+    return weights / weights.sum(others, keepdim=True)
+
+
+@misconception(softmax)
+def never_subtracts_the_maximum(x, dim=-1):
+    """You take exp of the scores as they come, and large ones overflow.
+
+    exp(89) is more than float32 can hold, exp(12) more than float16. What may be taken
+    away from all scores of a row without changing its weights?
+    """
+    weights = x.exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def subtracts_one_maximum_from_all_rows(x, dim=-1):
+    """You take the largest entry of the whole tensor away from every row.
+
+    In a row that lies far below it, every exp is 0, and so is their sum. Whose maximum
+    does a row need?
+    """
+    weights = (x - x.amax()).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def subtracts_the_maximum_of_another_dimension(x, dim=-1):
+    """You take the maximum along the last dimension, and sum along `dim`.
+
+    A shift cancels only where it is the same for all the scores of one sum. Is yours?
+    """
+    weights = (x - x.amax(-1, keepdim=True)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def subtracts_the_mean(x, dim=-1):
+    """You take the mean of a row away, and a score far above it still overflows.
+
+    The shift is free, so it may be chosen well. After which shift is no exponent larger
+    than 0?
+    """
+    weights = (x - x.mean(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def cuts_off_large_scores(x, dim=-1):
+    """You cut large scores off before exp, and so scores beyond the limit become equal.
+
+    Nothing overflows, but 10 000 and 9 999 now weigh the same. Is there a way to make
+    scores small that keeps their distances?
+    """
+    weights = x.clamp(-10.0, 10.0).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def subtracts_the_other_way_round(x, dim=-1):
+    """Your largest weight goes to the smallest score.
+
+    Look at the sign of what you give to exp. Is it 0 or below, as it should be?
+    """
+    weights = (x.amax(dim, keepdim=True) - x).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def forgets_the_exponential(x, dim=-1):
+    """You divided the scores by their own sum, without exp.
+
+    Scores may be negative, and may sum to nearly nothing. What would a weight of −3 mean?
+    """
+    return x / x.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def forgets_to_divide(x, dim=-1):
+    """You stop after exp: the largest weight of a row is always 1.
+
+    The weights are in the right proportion. What do they sum to, and what should they?
+    """
+    return (x - x.amax(dim, keepdim=True)).exp()
+
+
+@misconception(softmax)
+def divides_by_the_count(x, dim=-1):
+    """You divided by the number of entries.
+
+    That would be a mean. What do the entries have to be divided by, so that they sum to
+    one afterwards?
+    """
+    return (x - x.amax(dim, keepdim=True)).exp() / x.shape[dim]
+
+
+@misconception(softmax)
+def answers_with_logarithms(x, dim=-1):
+    """You return the logarithms of the weights.
+
+    A loss likes those; a weighted sum does not. Which signs have your numbers, and which
+    should they have?
+    """
+    shifted = x - x.amax(dim, keepdim=True)
+    return shifted - shifted.exp().sum(dim, keepdim=True).log()
+
+
+@misconception(softmax)
+def judges_each_score_alone(x, dim=-1):
+    """You squeeze each score between 0 and 1 by itself: that is a sigmoid.
+
+    A weight should shrink when a neighbour's score grows. Which part of the formula looks
+    at the neighbours?
+    """
+    return torch.sigmoid(x)
+
+
+@misconception(softmax)
+def gives_all_to_the_winner(x, dim=-1):
+    """The largest score takes all, and the others get nothing.
+
+    That is the hard maximum. What did the "soft" in the name promise to the second best?
+    """
+    return torch.zeros_like(x).scatter(dim, x.argmax(dim, keepdim=True), 1.0)
+
+
+@misconception(softmax)
+def counts_in_powers_of_two(x, dim=-1):
+    """You raise 2, not e, to the scores.
+
+    Your weights are positive and sum to one, but they are too even. By what factor should
+    a weight grow when its score grows by 1?
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp2()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def loses_the_summed_dimension(x, dim=-1):
+    """Your sums lost the dimension they ran over, and meet the wrong rows.
+
+    With as many rows as columns nothing complains. Which shape do the sums need, to stand
+    beside their own rows?
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim)
+
+
+@misconception(softmax)
+def writes_into_its_input(x, dim=-1):
+    """Your weights are right, but the tensor you were given is changed.
+
+    `-=` works in place, and so does a method with an underscore at its end. Where does a
+    new tensor begin in your function?
+    """
+    x -= x.amax(dim, keepdim=True)
+    weights = x.exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def answers_in_single_precision(x, dim=-1):
+    """Your values are right, but they always come back as float32.
+
+    To calculate in a wider dtype is a good thought. Which dtype does the caller count on?
+    """
+    wide = x.float()
+    weights = (wide - wide.amax(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def cuts_the_gradient(x, dim=-1):
+    """Your values are right, but no gradient finds its way back to the scores.
+
+    A model learns through exactly that way. Which call in your function lets go of the
+    thread?
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp().detach()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def holds_the_sum_fixed(x, dim=-1):
+    """Your values are right, but the gradient takes the sum of a row for a constant.
+
+    When one score grows, all other weights shrink, through the sum they share. Does your
+    gradient know about that?
+    """
+    weights = (x - x.amax(dim, keepdim=True).detach()).exp()
+    return weights / weights.sum(dim, keepdim=True).detach()
+
+
+@misconception(masked_softmax)
+def never_uses_the_mask(scores, mask, dim=-1):
+    """Your weights are the same with every mask.
+
+    A hidden position should weigh nothing. At which point does your function look at the
+    mask?
+    """
+    return softmax(scores, dim)
+
+
+@misconception(masked_softmax)
+def hides_what_may_be_seen(scores, mask, dim=-1):
+    """You gave the weights to the hidden positions, and 0 to the visible ones.
+
+    In this course True means "may attend". Which places does your function fill?
+    """
+    mask = mask.expand(scores.shape)
+    hidden = mask & ~mask.all(dim, keepdim=True)
+    return softmax(scores.masked_fill(hidden, -math.inf), dim).masked_fill(mask, 0.0)
+
+
+@misconception(masked_softmax)
+def leaves_nan_in_empty_rows(scores, mask, dim=-1):
+    """A row that is hidden throughout comes out as NaN.
+
+    Every exp of it is 0, and so is their sum, and 0/0 is no number. What should a query
+    get that has nothing to look at?
+    """
+    return softmax(scores.masked_fill(~mask, -math.inf), dim)
+
+
+@misconception(masked_softmax)
+def shares_empty_rows_out_evenly(scores, mask, dim=-1):
+    """A row that is hidden throughout gets equal weights on everything it must not see.
+
+    Your fill is finite, so in such a row all scores are equal. What should a query get
+    that has nothing to look at?
+    """
+    return softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim)
+
+
+@misconception(masked_softmax)
+def covers_up_the_nan(scores, mask, dim=-1):
+    """Your values are right, but the gradient of an empty row is NaN.
+
+    The NaN was made, then covered up; on the way back it comes to light again. Can you
+    keep the row from ever becoming NaN?
+    """
+    hiding = torch.zeros_like(scores).masked_fill(~mask, -math.inf)
+    return softmax(scores + hiding, dim).nan_to_num(0.0)
+
+
+@misconception(masked_softmax)
+def hides_behind_a_small_number(scores, mask, dim=-1):
+    """You gave hidden scores -10 000, and a visible score can be lower than that.
+
+    Then it is the hidden one that wins. Which value lies below every score there is?
+    """
+    return softmax(scores.masked_fill(~mask, -1e4), dim)
+
+
+@misconception(masked_softmax)
+def leaves_a_score_of_zero(scores, mask, dim=-1):
+    """You multiplied the scores by the mask, so hidden ones are 0 and still weigh.
+
+    Softmax takes exp of every score. What is exp(0), and is that nothing?
+    """
+    return softmax(scores * mask, dim)
+
+
+@misconception(masked_softmax)
+def adds_the_mask_itself(scores, mask, dim=-1):
+    """You added the mask to the scores: visible ones grew by 1, hidden ones still weigh.
+
+    A mask to be added has other numbers in it than one and zero. Which would they be?
+    """
+    return softmax(scores + mask, dim)
+
+
+@misconception(masked_softmax)
+def takes_weights_away_at_the_end(scores, mask, dim=-1):
+    """You hid weights after the softmax, and what they held is lost.
+
+    A query hands out one unit of attention, among what it can see. What do your rows sum
+    to?
+    """
+    return softmax(scores, dim) * mask
+
+
+@misconception(masked_softmax)
+def shares_out_again_at_the_end(scores, mask, dim=-1):
+    """You hid weights after the softmax, then scaled the rest up to one.
+
+    On mild scores that is right. But when a hidden score is huge, it takes everything
+    first. What is there left to scale up?
+    """
+    weights = softmax(scores, dim) * mask
+    total = weights.sum(dim, keepdim=True)
+    return weights / total.masked_fill(total == 0, 1.0)
+
+
+@misconception(masked_softmax)
+def looks_for_empty_rows_along_the_last_dimension(scores, mask, dim=-1):
+    """You share out along `dim`, but look for empty rows along the last dimension.
+
+    Whether there is anything to attend to is a question about the very entries that share.
+    Along which dimension do they lie?
+    """
+    mask = mask.expand(scores.shape)
+    nothing_visible = ~mask.any(-1, keepdim=True)
+    weights = softmax(scores.masked_fill(~mask & ~nothing_visible, -math.inf), dim)
+    return weights.masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
+def empties_every_row_with_a_gap(scores, mask, dim=-1):
+    """A row that is hidden in part gets no weights at all.
+
+    Only a row without anything visible is empty. Which question do you ask of the mask:
+    "is anything visible here", or "is everything"?
+    """
+    mask = mask.expand(scores.shape)
+    full = mask.all(dim, keepdim=True)
+    return softmax(scores, dim).masked_fill(~full, 0.0)
+
+
+@misconception(masked_softmax)
+def uses_the_first_mask_for_all(scores, mask, dim=-1):
+    """Every sample of your batch gets the mask of the first sample.
+
+    Sentences in a batch have different lengths, and so different masks. Which axes of the
+    mask can stay as they are?
+    """
+    mask = mask[(0,) * (mask.dim() - 2)].expand(scores.shape)
+    nothing_visible = ~mask.any(dim, keepdim=True)
+    weights = softmax(scores.masked_fill(~mask & ~nothing_visible, -math.inf), dim)
+    return weights.masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
+def writes_into_the_scores(scores, mask, dim=-1):
+    """Your weights are right, but the scores you were given are changed.
+
+    Whoever called you may still need them. In PyTorch, what does an underscore at the end
+    of a method's name promise, and what an assignment to `scores[...]`?
+    """
+    mask = mask.expand(scores.shape)
+    nothing_visible = ~mask.any(dim, keepdim=True)
+    scores.masked_fill_(~mask & ~nothing_visible, -math.inf)
+    return softmax(scores, dim).masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
+def turns_the_mask_into_single_precision(scores, mask, dim=-1):
+    """Your values are right, but float16 scores come back as float32 weights.
+
+    The mask became float32 on the way, and the wider dtype wins. Does a mask have to be a
+    number at all?
+    """
+    weights = softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim)
+    return weights * mask.float()

@@ -1,0 +1,167 @@
+"""What `project`, `project_qkv` and `project_packed` must do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from grader.suite import (
+    LINEAR,
+    SDPA,
+    follows_device,
+    leaves_arguments_alone,
+    same,
+    same_values,
+    step,
+)
+
+FORBIDDEN = LINEAR | SDPA
+
+# Cat, ball and it, as the lesson has them: thing, alive, round, refers.
+TOKENS = [[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+W_Q = [[0.5, 0.0], [0.0, 0.5], [0.0, -1.0], [1.0, 2.0]]
+W_K = [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [0.5, 0.0]]
+W_V = [[2.0, 1.0, 0.0], [0.0, 3.0, -1.0], [1.0, 0.0, 4.0], [0.0, 0.5, 0.0]]
+
+# Where all sizes are equal a wrong axis shows in values, elsewhere only in an exception; so
+# that case comes first, and what a learner sees first are numbers.
+
+
+@step(points=1, public=True)
+def test_three_tokens_by_hand(student, reference, device):
+    """Cat, ball and it get the keys of the lesson"""
+    x, w = torch.tensor(TOKENS, device=device), torch.tensor(W_K, device=device)
+    assert same_values(student.project(x, w), reference.project(x, w))
+
+
+@step(points=1)
+@pytest.mark.parametrize("n, d_in, d_out", [(4, 4, 4), (5, 3, 7), (1, 6, 2)])
+def test_any_number_of_tokens_and_features(student, reference, draw, n, d_in, d_out):
+    """Rows of x meet columns of w, whatever their sizes"""
+    x, w = draw.normal(n, d_in), draw.normal(d_in, d_out)
+    assert same_values(student.project(x, w), reference.project(x, w))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "batch, n, d_in, d_out, turned",
+    [
+        ((3,), 3, 3, 3, False),
+        ((3, 3), 3, 3, 3, False),
+        ((2,), 5, 3, 7, False),
+        ((2, 6), 5, 3, 7, False),
+        ((2, 6), 5, 3, 7, True),  # x is a view of another tensor, and not contiguous
+    ],
+)
+def test_batches(student, reference, draw, batch, n, d_in, d_out, turned):
+    """Every sentence of a batch is projected by itself"""
+    x = draw.normal(*batch, d_in, n).mT if turned else draw.normal(*batch, n, d_in)
+    w = draw.normal(d_in, d_out)
+    assert same_values(student.project(x, w), reference.project(x, w))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "shape, d_out", [((4, 4), 4), ((3, 3, 3), 3), ((5, 3), 7), ((2, 6, 5, 3), 7)]
+)
+def test_the_bias(student, reference, draw, shape, d_out):
+    """Every token gets the same bias, a number for each feature"""
+    x, w, b = draw.normal(*shape), draw.normal(shape[-1], d_out), draw.normal(d_out)
+    assert same_values(student.project(x, w, b), reference.project(x, w, b))
+
+
+@step(points=1, needs="test_any_number_of_tokens_and_features")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_inputs_set_dtype_and_device(student, reference, draw, dtype):
+    """The inputs set dtype and device, and stay as they are"""
+    x, w = draw.normal(5, 3, dtype=dtype), draw.normal(3, 7, dtype=dtype)
+    b = draw.normal(7, dtype=dtype)
+    assert follows_device(student.project, x, w)
+    assert same(student.project(x, w), reference.project(x, w))
+    assert same(student.project(x, w, b), reference.project(x, w, b))
+    assert leaves_arguments_alone(student.project, x, w, b)
+
+
+@step(points=1, needs="test_any_number_of_tokens_and_features")
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_gradients(student, reference, draw, batch):
+    """Gradients flow back to the tokens, the weights and the bias"""
+    x, w, b = draw.normal(*batch, 5, 3), draw.normal(3, 7), draw.normal(7)
+    cotangent = draw.normal(*batch, 5, 7)
+    got = student.project.gradients(x, w, b, cotangent=cotangent)
+    assert same(got, reference.project.gradients(x, w, b, cotangent=cotangent))
+
+
+@step(points=1, public=True)
+def test_three_parts_by_hand(student, reference, device):
+    """Cat, ball and it get a query, a key and a value each"""
+    parts = [torch.tensor(part, device=device) for part in (TOKENS, W_Q, W_K, W_V)]
+    assert same_values(student.project_qkv(*parts), reference.project_qkv(*parts))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "shape, d_k, d_v",
+    [((4, 4), 4, 4), ((3, 3, 3), 3, 3), ((5, 3), 6, 7), ((2, 5, 3), 6, 7), ((2, 8, 5, 3), 6, 7)],
+)
+def test_each_with_its_own_weights(student, reference, draw, shape, d_k, d_v):
+    """Queries, keys and values come from x, by their own weights"""
+    x, d_model = draw.normal(*shape), shape[-1]
+    w_q, w_k, w_v = draw.normal(d_model, d_k), draw.normal(d_model, d_k), draw.normal(d_model, d_v)
+    got = student.project_qkv(x, w_q, w_k, w_v)
+    assert same_values(got, reference.project_qkv(x, w_q, w_k, w_v))
+
+
+@step(points=1, needs="test_each_with_its_own_weights")
+def test_the_three_follow_their_inputs(student, reference, draw):
+    """Dtype, device and gradients are those of the inputs"""
+    half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (3, 6), (3, 7))]
+    assert follows_device(student.project_qkv, *half)
+    assert same(student.project_qkv(*half), reference.project_qkv(*half))
+    assert leaves_arguments_alone(student.project_qkv, *half)
+    parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 6), (3, 6), (3, 7))]
+    cotangent = (draw.normal(2, 5, 6), draw.normal(2, 5, 6), draw.normal(2, 5, 7))
+    got = student.project_qkv.gradients(*parts, cotangent=cotangent)
+    assert same(got, reference.project_qkv.gradients(*parts, cotangent=cotangent))
+
+
+@step(points=2, public=True)
+@pytest.mark.parametrize(
+    "shape, d",
+    [
+        ((2, 3), 2),  # small enough to see
+        ((5, 3), 7),
+        ((6, 6), 2),  # the packed matrix is square
+        ((3, 3), 3),
+        ((2, 5, 3), 7),
+        ((2, 6, 5, 3), 7),
+    ],
+)
+def test_the_order_of_the_packed_parts(student, reference, draw, shape, d):
+    """One product holds queries, then keys, then values"""
+    x, w_qkv = draw.normal(*shape), draw.normal(shape[-1], 3 * d)
+    assert same_values(student.project_packed(x, w_qkv), reference.project_packed(x, w_qkv))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "shape, d", [((6, 6), 2), ((3, 3), 3), ((6, 6, 6), 2), ((5, 3), 7), ((2, 6, 5, 3), 7)]
+)
+def test_the_packed_bias(student, reference, draw, shape, d):
+    """Queries, keys and values each get their part of the bias"""
+    x, w_qkv, b_qkv = draw.normal(*shape), draw.normal(shape[-1], 3 * d), draw.normal(3 * d)
+    got = student.project_packed(x, w_qkv, b_qkv)
+    assert same_values(got, reference.project_packed(x, w_qkv, b_qkv))
+
+
+@step(points=1, needs="test_the_order_of_the_packed_parts")
+def test_the_packed_follow_their_inputs(student, reference, draw):
+    """Dtype, device and gradients of the parts are the inputs'"""
+    half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (6,))]
+    assert follows_device(student.project_packed, *half[:2])
+    assert same(student.project_packed(*half[:2]), reference.project_packed(*half[:2]))
+    assert leaves_arguments_alone(student.project_packed, *half)
+    parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 12), (12,))]
+    cotangent = tuple(draw.normal(2, 5, 4) for _ in range(3))
+    got = student.project_packed.gradients(*parts, cotangent=cotangent)
+    assert same(got, reference.project_packed.gradients(*parts, cotangent=cotangent))

@@ -1,0 +1,119 @@
+"""What `dot_scores`, `scale_scores` and `scaled_scores` must do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, same_values, step
+
+FORBIDDEN = SDPA
+
+# Two queries and three keys, as the lesson has them.
+QUERIES = [[0.7, -0.5, 0.6], [0.1, 0.9, -0.2]]
+KEYS = [[0.8, 0.6, 0.7], [0.5, -1.0, 0.5], [-0.6, 0.2, 0.0]]
+
+# Batch dimensions, n_q, n_k, d_k: first all equal, where a wrong axis shows in values and not
+# in an exception, then all different, with their roots.
+BATCHES = [((3,), 3, 3, 3), ((3, 3), 3, 3, 3), ((2,), 3, 7, 5), ((2, 6), 3, 7, 5)]
+
+
+@step(points=1, public=True)
+def test_two_queries_and_three_keys(student, reference, device):
+    """The first query and the first key have a score of 0.68"""
+    q, k = torch.tensor(QUERIES, device=device), torch.tensor(KEYS, device=device)
+    assert same_values(student.dot_scores(q, k), reference.dot_scores(q, k))
+
+
+@step(points=2)
+@pytest.mark.parametrize("n_q, n_k, d_k", [(4, 4, 4), (3, 7, 5), (6, 2, 3), (1, 6, 5)])
+def test_every_query_meets_every_key(student, reference, draw, n_q, n_k, d_k):
+    """Every query meets every key: rows ask, columns are asked"""
+    q, k = draw.normal(n_q, d_k), draw.normal(n_k, d_k)
+    assert same_values(student.dot_scores(q, k), reference.dot_scores(q, k))
+
+
+@step(points=2)
+@pytest.mark.parametrize("batch, n_q, n_k, d_k", BATCHES)
+def test_batches_and_heads(student, reference, draw, batch, n_q, n_k, d_k):
+    """Each sentence and each head keeps to itself"""
+    q, k = draw.normal(*batch, n_q, d_k), draw.normal(*batch, n_k, d_k)
+    assert same_values(student.dot_scores(q, k), reference.dot_scores(q, k))
+
+
+@step(points=1, needs="test_every_query_meets_every_key")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_inputs_set_dtype_and_device(student, reference, draw, dtype):
+    """Queries and keys set dtype and device, and stay as they are"""
+    q, k = draw.normal(3, 5, dtype=dtype), draw.normal(7, 5, dtype=dtype)
+    assert follows_device(student.dot_scores, q, k)
+    assert same(student.dot_scores(q, k), reference.dot_scores(q, k))
+    assert leaves_arguments_alone(student.dot_scores, q, k)
+
+
+@step(points=1, needs="test_every_query_meets_every_key")
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_gradients(student, reference, draw, batch):
+    """Gradients flow back to the queries and to the keys"""
+    q, k = draw.normal(*batch, 3, 5), draw.normal(*batch, 7, 5)
+    cotangent = draw.normal(*batch, 3, 7)
+    got = student.dot_scores.gradients(q, k, cotangent=cotangent)
+    assert same(got, reference.dot_scores.gradients(q, k, cotangent=cotangent))
+
+
+@step(points=1, public=True)
+def test_the_scores_of_the_lesson(student, reference, device):
+    """A score of 0.68 becomes 0.39 where d_k is 3"""
+    scores = torch.tensor([[0.68, 1.15, -0.52], [0.48, -0.95, 0.12]], device=device)
+    assert same_values(student.scale_scores(scores, 3), reference.scale_scores(scores, 3))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "shape, d_k", [((3, 5), 7), ((4, 6), 50), ((5, 5), 12), ((2, 3, 5), 11), ((2, 6, 3, 5), 7)]
+)
+def test_the_root_of_the_width(student, reference, draw, shape, d_k):
+    """Scores are divided by √d_k, whatever their shape"""
+    scores = draw.normal(*shape)
+    assert same_values(student.scale_scores(scores, d_k), reference.scale_scores(scores, d_k))
+
+
+# No float64 here: a root taken in float32, as in `torch.tensor(d_k).sqrt()`, is no mistake.
+@step(points=1, needs="test_the_root_of_the_width")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_result_follows_the_scores(student, reference, draw, dtype):
+    """The scores stay as they are; dtype and gradients follow them"""
+    scores, cotangent = draw.normal(3, 5, dtype=dtype), draw.normal(3, 5, dtype=dtype)
+    assert follows_device(student.scale_scores, scores, 7)
+    assert same(student.scale_scores(scores, 7), reference.scale_scores(scores, 7))
+    assert leaves_arguments_alone(student.scale_scores, scores, 7)
+    got = student.scale_scores.gradients(scores, 7, cotangent=cotangent)
+    assert same(got, reference.scale_scores.gradients(scores, 7, cotangent=cotangent))
+
+
+@step(points=2, public=True)
+@pytest.mark.parametrize("n_q, n_k, d_k", [(2, 3, 5), (3, 7, 64), (1, 6, 5), (5, 5, 5)])
+def test_scores_of_unit_size(student, reference, draw, n_q, n_k, d_k):
+    """Scores keep to unit size, however wide the vectors are"""
+    q, k = draw.normal(n_q, d_k), draw.normal(n_k, d_k)
+    assert same_values(student.scaled_scores(q, k), reference.scaled_scores(q, k))
+
+
+@step(points=2)
+@pytest.mark.parametrize("batch, n_q, n_k, d_k", BATCHES)
+def test_scaled_in_batches_and_heads(student, reference, draw, batch, n_q, n_k, d_k):
+    """The width counts, not tokens, heads or sentences"""
+    q, k = draw.normal(*batch, n_q, d_k), draw.normal(*batch, n_k, d_k)
+    assert same_values(student.scaled_scores(q, k), reference.scaled_scores(q, k))
+
+
+@step(points=1, needs="test_scores_of_unit_size")
+def test_scaled_scores_follow_their_inputs(student, reference, draw):
+    """Dtype, device and gradients are those of queries and keys"""
+    half = draw.normal(3, 5, dtype=torch.float16), draw.normal(7, 5, dtype=torch.float16)
+    assert follows_device(student.scaled_scores, *half)
+    assert same(student.scaled_scores(*half), reference.scaled_scores(*half))
+    assert leaves_arguments_alone(student.scaled_scores, *half)
+    q, k, cotangent = draw.normal(2, 3, 5), draw.normal(2, 7, 5), draw.normal(2, 3, 7)
+    got = student.scaled_scores.gradients(q, k, cotangent=cotangent)
+    assert same(got, reference.scaled_scores.gradients(q, k, cotangent=cotangent))

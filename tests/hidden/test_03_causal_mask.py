@@ -1,0 +1,116 @@
+"""What `causal_mask` and `apply_mask` must do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, same_values, step
+
+FORBIDDEN = SDPA
+
+
+@step(points=2, public=True)
+@pytest.mark.parametrize("n", [4, 1, 7])
+def test_as_many_keys_as_queries(student, reference, device, n):
+    """Each token sees itself and everything before it"""
+    got = student.causal_mask(n, device=device)
+    assert same_values(got, reference.causal_mask(n, device=device))
+
+
+@step(points=2)
+@pytest.mark.parametrize("n_q, n_k", [(2, 5), (3, 7), (1, 6), (5, 6)])
+def test_more_keys_than_queries(student, reference, device, n_q, n_k):
+    """The last query lines up with the last key"""
+    got = student.causal_mask(n_q, n_k, device=device)
+    assert same_values(got, reference.causal_mask(n_q, n_k, device=device))
+
+
+@step(points=1)
+@pytest.mark.parametrize("n_q, n_k", [(5, 2), (4, 3), (6, 1)])
+def test_fewer_keys_than_queries(student, reference, device, n_q, n_k):
+    """Queries before the first key see nothing"""
+    got = student.causal_mask(n_q, n_k, device=device)
+    assert same_values(got, reference.causal_mask(n_q, n_k, device=device))
+
+
+@step(points=1, needs="test_as_many_keys_as_queries")
+def test_the_mask_is_boolean(student, reference):
+    """The mask is made of True and False"""
+    assert same(student.causal_mask(3), reference.causal_mask(3))
+
+
+@step(points=1, needs="test_as_many_keys_as_queries")
+def test_the_mask_is_made_on_the_device(student, device):
+    """The mask is made on the device asked for"""
+    assert follows_device(student.causal_mask, 4, device=device)
+
+
+@step(points=2, public=True)
+def test_a_small_matrix(student, reference, device):
+    """Hidden scores become −inf, the others stay"""
+    # A visible 0 is a score like any other; the last row is hidden throughout.
+    scores = torch.tensor(
+        [[0.5, -1.0, 2.0, 0.0], [0.0, 1.5, -0.5, 1.0], [-2.0, 0.25, 0.75, -1.5]], device=device
+    )
+    mask = torch.tensor(
+        [[True, True, False, True], [True, False, True, True], [False, False, False, False]],
+        device=device,
+    )
+    assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
+
+
+@step(points=2)
+@pytest.mark.parametrize("n_q, n_k", [(5, 5), (3, 7)])
+def test_any_mask_will_do(student, reference, draw, n_q, n_k):
+    """Any mask will do, not only a triangle"""
+    scores, mask = draw.normal(n_q, n_k), draw.mask(n_q, n_k)
+    assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
+
+
+@step(points=1)
+@pytest.mark.parametrize("batch", [(3,), (2, 3)])
+def test_one_mask_for_a_whole_batch(student, reference, draw, batch):
+    """One mask serves every sample and every head"""
+    scores, mask = draw.normal(*batch, 5, 7), draw.mask(5, 7)
+    assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "shape, mask_shape",
+    [
+        ((3, 3, 3, 3), (3, 1, 3, 3)),  # all sizes equal: a wrong axis shows in values
+        ((2, 3, 5, 7), (2, 1, 5, 7)),  # one mask for each sample
+        ((2, 3, 5, 7), (2, 1, 1, 7)),  # one row for each sample, as padding has it
+    ],
+)
+def test_a_mask_for_each_sample(student, reference, draw, shape, mask_shape):
+    """Each sample of a batch may bring its own mask"""
+    scores, mask = draw.normal(*shape), draw.mask(*mask_shape)
+    assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
+
+
+@step(points=1, needs="test_a_small_matrix")
+def test_the_scores_are_left_alone(student, draw):
+    """The scores and mask you are given stay intact"""
+    assert leaves_arguments_alone(student.apply_mask, draw.normal(3, 5), draw.mask(3, 5))
+
+
+@step(points=1, needs="test_a_small_matrix")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_dtype_stays(student, reference, draw, dtype):
+    """The scores' dtype is kept, float16 too"""
+    scores, mask = draw.normal(3, 5, dtype=dtype), draw.mask(3, 5)
+    assert same(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
+
+
+@step(points=1, needs="test_a_small_matrix")
+def test_gradients_of_the_visible_scores(student, reference, draw):
+    """Gradients flow back to the visible scores"""
+    scores, mask = draw.normal(2, 3, 5), draw.mask(3, 5)
+    # Nothing comes back to a hidden score from a softmax. So it is here, and a mask that
+    # is added, whose own gradient at a hidden place is 1, counts as the right answer it is.
+    cotangent = draw.normal(2, 3, 5).masked_fill(~mask, 0.0)
+    got = student.apply_mask.gradients(scores, mask, cotangent=cotangent)
+    assert same(got, reference.apply_mask.gradients(scores, mask, cotangent=cotangent))

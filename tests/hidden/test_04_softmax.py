@@ -1,0 +1,178 @@
+"""What `softmax` and `masked_softmax` must do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from grader.suite import (
+    SDPA,
+    SOFTMAX,
+    follows_device,
+    leaves_arguments_alone,
+    same,
+    same_values,
+    step,
+)
+
+FORBIDDEN = SOFTMAX | SDPA
+
+
+def mask_along(draw, shape, dim):
+    """A random mask that hides and shows something on every line along `dim`.
+
+    Across `dim` whole lines are hidden, so that it matters along which one to look.
+    """
+    mask = draw.mask(*shape)
+    mask.select(dim, 0).fill_(False)
+    mask.select(dim, 1).fill_(True)
+    return mask
+
+
+@step(points=1, public=True)
+def test_three_scores(student, reference, device):
+    """Scores 2, 1 and 0.1 become weights"""
+    x = torch.tensor([2.0, 1.0, 0.1], device=device)
+    assert same_values(student.softmax(x), reference.softmax(x))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "shape, dtype",
+    [
+        ((5, 5), torch.float32),  # a sum without keepdim shows in values here
+        ((3, 7), torch.float32),
+        ((2, 3, 5, 7), torch.float32),
+        ((3, 5), torch.float64),
+    ],
+)
+def test_rows_become_weights(student, reference, draw, shape, dtype):
+    """Every row, in any batch, gets its own weights"""
+    x = draw.normal(*shape, dtype=dtype)
+    # To single precision: who adds 1e-9 below the line has made no mistake that matters.
+    assert same_values(student.softmax(x), reference.softmax(x.float()))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "shape, dim", [((4, 4, 4), 1), ((3, 5), 0), ((2, 3, 5), 1), ((2, 3, 5), -2), ((2, 3, 5), 2)]
+)
+def test_the_given_dimension(student, reference, draw, shape, dim):
+    """Any dim will do, counted from either end"""
+    x = draw.normal(*shape)
+    assert same_values(student.softmax(x, dim), reference.softmax(x, dim))
+
+
+@step(points=2)
+@pytest.mark.parametrize("dtype, height", [(torch.float32, 1e4), (torch.float16, 6e4)])
+def test_large_scores(student, reference, draw, dtype, height):
+    """Huge scores still give finite weights"""
+    x = draw.normal(4, 5, dtype=dtype)
+    x[0] += height
+    x[1] -= height
+    x[2, 0], x[2, 1] = height, -height
+    x[3] += 12.0  # where float16 begins to overflow
+    assert same_values(student.softmax(x), reference.softmax(x))
+
+
+@step(points=1, needs="test_rows_become_weights")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_input_sets_dtype_and_device(student, reference, draw, dtype):
+    """Dtype and device stay, and so does the input"""
+    x = draw.normal(3, 5, dtype=dtype)
+    assert same(student.softmax(x), reference.softmax(x))
+    assert leaves_arguments_alone(student.softmax, x)
+    assert follows_device(student.softmax, x)
+
+
+@step(points=1, needs="test_rows_become_weights")
+@pytest.mark.parametrize("dim", [-1, 0])
+def test_gradients(student, reference, draw, dim):
+    """Gradients pass through weights and their sum"""
+    x, cotangent = draw.normal(3, 5), draw.normal(3, 5)
+    got = student.softmax.gradients(x, dim, cotangent=cotangent)
+    assert same(got, reference.softmax.gradients(x, dim, cotangent=cotangent))
+
+
+@step(points=1, public=True)
+def test_a_small_mask(student, reference, device):
+    """Hidden scores weigh nothing, the rest sum to one"""
+    # The last row hides nothing: it is a plain softmax.
+    scores = torch.tensor(
+        [[2.0, 1.0, 0.1, -1.0], [0.0, 0.5, -0.5, 1.5], [1.0, -0.5, 2.0, 0.5]], device=device
+    )
+    mask = torch.tensor(
+        [[True, False, True, True], [False, True, True, False], [True, True, True, True]],
+        device=device,
+    )
+    got = student.masked_softmax(scores, mask)
+    assert same_values(got, reference.masked_softmax(scores, mask))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "shape, mask_shape",
+    [
+        ((3, 7), (3, 7)),
+        ((3, 3, 3, 3), (3, 1, 3, 3)),  # all sizes equal: a wrong axis shows in values
+        ((2, 3, 5, 7), (5, 7)),  # one mask for all
+        ((2, 3, 5, 7), (2, 1, 5, 7)),  # one for each sample
+        ((2, 3, 5, 7), (2, 1, 1, 7)),  # one row for each sample, as padding has it
+    ],
+)
+def test_masks_that_broadcast(student, reference, draw, shape, mask_shape):
+    """A mask serves a whole batch, or one sample"""
+    scores, mask = draw.normal(*shape), draw.mask(*mask_shape)
+    got = student.masked_softmax(scores, mask)
+    assert same_values(got, reference.masked_softmax(scores, mask))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "shape, dim", [((4, 4, 4), 0), ((5, 7), 0), ((2, 3, 5), 1), ((2, 3, 5), -2), ((2, 3, 5), 2)]
+)
+def test_masked_along_the_given_dimension(student, reference, draw, shape, dim):
+    """Visible weights sum to one along dim"""
+    scores, mask = draw.normal(*shape), mask_along(draw, shape, dim)
+    got = student.masked_softmax(scores, mask, dim)
+    assert same_values(got, reference.masked_softmax(scores, mask, dim))
+
+
+@step(points=2)
+@pytest.mark.parametrize("shape, empty", [((4, 5), (1,)), ((2, 3, 5), (0, 2)), ((3, 4), ())])
+def test_nothing_to_attend_to(student, reference, draw, shape, empty):
+    """A row that sees nothing is zeros, not NaN"""
+    scores, mask = draw.normal(*shape), draw.mask(*shape)
+    mask[empty] = False
+    got = student.masked_softmax(scores, mask)
+    assert same_values(got, reference.masked_softmax(scores, mask))
+
+
+@step(points=1)
+@pytest.mark.parametrize("visible, hidden", [(0.0, 3e4), (-3e4, 0.0), (-3e4, 3e4)])
+def test_large_hidden_scores(student, reference, draw, visible, hidden):
+    """Huge hidden scores leave no trace"""
+    scores, mask = draw.normal(4, 7), draw.mask(4, 7)
+    scores = torch.where(mask, scores + visible, scores + hidden)
+    got = student.masked_softmax(scores, mask)
+    assert same_values(got, reference.masked_softmax(scores, mask))
+
+
+@step(points=1, needs="test_a_small_mask")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_scores_set_dtype_and_device(student, reference, draw, dtype):
+    """Dtype and device stay, and so do the scores"""
+    scores, mask = draw.normal(3, 5, dtype=dtype), draw.mask(3, 5)
+    got = student.masked_softmax(scores, mask)
+    assert same(got, reference.masked_softmax(scores, mask))
+    assert leaves_arguments_alone(student.masked_softmax, scores, mask)
+    assert follows_device(student.masked_softmax, scores, mask)
+
+
+@step(points=1, needs="test_nothing_to_attend_to")
+def test_gradients_with_an_empty_row(student, reference, draw):
+    """An empty row leaves no NaN in any gradient"""
+    scores, mask, cotangent = draw.normal(4, 5), draw.mask(4, 5), draw.normal(4, 5)
+    mask[1] = False
+    got = student.masked_softmax.gradients(scores, mask, cotangent=cotangent)
+    assert same(got, reference.masked_softmax.gradients(scores, mask, cotangent=cotangent))
