@@ -1,4 +1,7 @@
-"""Calls and what comes of them: the record from which verdicts and diagnoses are made."""
+"""Calls and what comes of them: the record from which verdicts and diagnoses are made.
+
+They hold tensors, which have no truth value to compare by: each is equal to itself only.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import torch
 from grader.worker import measure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """One question to a function: its name, how it is measured, and the arguments."""
 
@@ -22,14 +25,14 @@ class Call:
     cotangent: Any = None  # for gradients
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Value:
     """It returned this."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Raised:
     """It raised; all of it text from the student's side but `builtin`, the nearest builtin type."""
 
@@ -39,7 +42,7 @@ class Raised:
     line: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Died:
     """The worker ended: how is `crashed`, `timed_out` or `out_of_memory`."""
 
@@ -48,28 +51,28 @@ class Died:
     by_the_wall: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unsendable:
     """It returned something that is not of the wire's closed set."""
 
     what: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Garbled:
     """What came back over the wire was no answer."""
 
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Missing:
     """There is no such function in the file."""
 
     function: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trapped:
     """A forbidden operation was used on the way."""
 
@@ -80,7 +83,7 @@ Answer = Value | Raised | Died | Unsendable | Garbled | Missing | Trapped
 Answerer = Callable[[Call], Answer]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recorded:
     """A call and its answer."""
 

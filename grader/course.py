@@ -193,12 +193,14 @@ class Course:
         nodes = [node for one in cuts.values() for node in one.imports]
         used = {name for one in cuts.values() for name in one.uses}
         title = f'"""{exercise.number} · {exercise.title}: one right way to write it."""'
-        sections = [f"{title}\n\n{stubs.import_lines(nodes, used)}"]
+        sections = []
         for id_, one in sorted(cuts.items()):
             origin = id_ if id_ == exercise.id else f"from {id_}"
-            heading = f"# -- {origin} --\n\n\n" if len(cuts) > 1 else ""
-            sections.append(heading + one.text)
-        return "\n\n\n".join(sections) + "\n"
+            sections += [f"# -- {origin} --"] if len(cuts) > 1 else []
+            sections.append(one.text)
+        code = "\n\n\n".join(sections)
+        gap = "\n\n\n" if code.startswith(("def ", "class ", "@")) else "\n\n"
+        return f"{title}\n\n{stubs.import_lines(nodes, used)}{gap}{code}\n"
 
     def _cuts(self, exercise: Exercise) -> dict[str, outline.Cut]:
         """By exercise id: what the right functions of `exercise` consist of."""
@@ -228,8 +230,8 @@ class Course:
     def _unknown(self, typed: str, wanted: str) -> str:
         ids = self.settings.exercises
         near = did_you_mean(wanted, ids)
-        known = f"this course has {', '.join(ids) or 'none yet'}"
-        return f"there is no exercise {typed!r}{near or ';'} {known}"
+        known = f"This course has {', '.join(ids) or 'none yet'}"
+        return f"there is no exercise {typed!r}{near or '.'} {known}"
 
 
 def shown(path: Path) -> str:

@@ -20,7 +20,7 @@ VISIBLE = 0.02  # of the reference's RMS: what counts as a different float
 Trace = tuple[Recorded, ...]  # the calls of one case of one step, in order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What a submission answered in one step: its calls, case by case."""
 
@@ -91,14 +91,25 @@ def diagnose(
     """
     found = {evidence.step: _explaining(atlas, evidence, all_steps) for evidence in failed}
     certain = {wrongs[0].id for wrongs in found.values() if len(wrongs) == 1}
-    return {step: _settled(atlas, wrongs, certain) for step, wrongs in found.items()}
+    return {step: _settled(atlas, wrongs, certain, all_steps) for step, wrongs in found.items()}
 
 
-def _settled(atlas: Atlas, wrongs: list[Misconception], certain: set[str]) -> Diagnosis:
-    """Prefer what is certain elsewhere in the file, then mistakes of this exercise's own."""
-    own = [w for w in wrongs if w.id.startswith(atlas.exercise.id + ".")]
-    for narrower in ([w for w in wrongs if w.id in certain], own):
-        wrongs = narrower or wrongs
+def _settled(
+    atlas: Atlas, wrongs: list[Misconception], certain: set[str], all_steps: Sequence[Evidence]
+) -> Diagnosis:
+    """Of several explanations, those that also fit the rest of the file, if any do.
+
+    First what is certain in another step, then what agrees with every step that was run
+    (a wrong whole may come from a wrong part, unless the part was seen to be right), then
+    mistakes of this exercise's own.
+    """
+    for fits in (
+        lambda wrong: wrong.id in certain,
+        lambda wrong: _answers_alike(atlas, wrong, all_steps, strict=False),
+        lambda wrong: wrong.id.startswith(atlas.exercise.id + "."),
+    ):
+        if len(wrongs) > 1:
+            wrongs = [wrong for wrong in wrongs if fits(wrong)] or wrongs
     if len(wrongs) > MOST_ALTERNATIVES:
         return Diagnosis()
     return Diagnosis(tuple((wrong,) for wrong in wrongs))

@@ -42,7 +42,7 @@ def read(text: str, file: str = "the lesson") -> Lesson:
         raise CourseFault(f"{file}:1: the first line must be the title, as in `# Causal mask`")
     start = _start_of_hints(lines)
     if start is None:
-        raise CourseFault(f"{file}:{len(lines)}: the section `{HINTS}` is missing")
+        raise CourseFault(f"{file}: the section `{HINTS}` is missing")
     body = "\n".join(lines[1:start]).strip("\n")
     if not body.strip():
         raise CourseFault(f"{file}:2: there is nothing to read between title and hints")

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grader.operations import Operation, behind, doors_of
+from grader.scopes import NOTHING, OWN, PERHAPS_A_TENSOR, Code, Name, Region, never_runs, source_of
 
-PLAIN_IMPORTS: frozenset[str] = frozenset(
-    "__future__ abc collections copy dataclasses enum functools itertools math numpy operator"
-    " random time torch typing warnings".split()
-)
-# What an expression may stand for, apart from a dotted name from elsewhere ("torch.nn").
-PERHAPS_A_TENSOR, OWN, NOTHING = "<perhaps a tensor>", "<the learner's own>", "<None>"
-MAX_HOPS = 40  # from name to assignment to name: nobody who means to be read goes further
+PLAIN_IMPORTS: frozenset[str] = frozenset((
+    "__future__", "abc", "collections", "copy", "dataclasses", "enum", "functools", "itertools",
+    "math", "numpy", "operator", "random", "time", "torch", "typing", "warnings",
+))  # fmt: skip
+MAX_PASSES = 8
+MAX_NESTING = 40  # of literals: nobody who means to be read goes further
+MAX_NAME = 200
+MAX_SPELLING = 60
 TENSOR_BUILTINS = frozenset(f"builtins.{name}" for name in ("abs", "max", "min", "next", "sum"))
-NAMERS = frozenset("make_dataclass namedtuple NamedTuple setattr".split())
-CONDITIONAL = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+Use = tuple[str, str, int, Region]  # operation, spelling, line, and the code it stands in
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def forbidden_calls(
     tree: ast.Module, forbidden: frozenset[Operation], functions: Sequence[str]
 ) -> tuple[Finding, ...]:
     """Every use of a forbidden operation, in the order of lines."""
-    code = _Code(tree)
+    code = Code(tree)
     judge = _Judge(code, doors_of(forbidden), {m for op in forbidden for m in op.methods})
     places = [*judge.uses(), *judge.graded_imports(functions)]
     reached = {name: code.reached_from(name) for name in functions}
@@ -71,8 +72,8 @@ def unlisted_imports(tree: ast.Module, allowed: frozenset[str]) -> tuple[Import,
         if isinstance(node, ast.Import):
             found.update(Import(alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.add(Import(_source_of(node), node.lineno))
-        if isinstance(node, ast.If) and _never_runs(node.test):
+            found.add(Import(source_of(node), node.lineno))
+        if isinstance(node, ast.If) and never_runs(node.test):
             todo += node.orelse
         elif not isinstance(node, ast.expr):
             todo += ast.iter_child_nodes(node)
@@ -80,139 +81,187 @@ def unlisted_imports(tree: ast.Module, allowed: frozenset[str]) -> tuple[Import,
     return tuple(sorted(unlisted, key=lambda found: (found.line, found.name)))
 
 
-def _source_of(node: ast.ImportFrom) -> str:
-    return "." * node.level + (node.module or "")
+# -- what expressions stand for ---------------------------------------------------
 
 
-def _never_runs(test: ast.expr) -> bool:
-    """Whether this is the condition of code that grading does not run."""
-    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
-    for part in parts:
-        match part:
-            case ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-                return True
-            case ast.Compare(ast.Name("__name__"), [ast.Eq()], [ast.Constant("__main__")]):
-                return True
-            case ast.Compare(ast.Constant("__main__"), [ast.Eq()], [ast.Name("__name__")]):
-                return True
-    return False
+class _Judge:
+    """Knows what the expressions of a module stand for, and which of that is forbidden."""
 
+    def __init__(self, code: Code, doors: dict[str, str], methods: set[str]) -> None:
+        self._code = code
+        self._doors = doors
+        # A name that the learner's own objects may have says nothing about tensors.
+        self._methods = set() if "__getattr__" in code.attributes else methods - code.attributes
+        self._known: dict[ast.expr, str] = {}
+        self._joined: dict[Name, str] = {}
+        self._settle()
 
-# -- who binds which name, and what leads where --------------------------------------
+    def _settle(self) -> None:
+        """Go through the code until nothing new is learnt: what uses a name may stand above it."""
+        for _ in range(MAX_PASSES):
+            changed: dict[ast.expr, str] = {}
+            self._joined.clear()
+            for statement in self._code.statements:
+                for node in reversed(statement):  # inner before outer
+                    meaning = self._meaning(node)
+                    if self._known.get(node) != meaning:
+                        self._known[node] = changed[node] = meaning
+            if not changed:
+                return
+        self._known.update(dict.fromkeys(changed, OWN))
 
+    def uses(self) -> Iterator[Use]:
+        """The uses of forbidden operations; of a dotted name only the whole of it."""
+        inside: set[ast.expr] = set()
+        for node, place in self._code.uses.items():
+            operation, part = self._operation(node), self._part(node)
+            if operation and node not in inside:
+                line = node.end_lineno if isinstance(node, ast.Attribute) else None
+                yield operation, _spelling(node), line or node.lineno, place.region
+            if part and (operation or node in inside):
+                inside.add(part[0])
+            if isinstance(node, ast.Call) and self._is_getattr(node.func):
+                place.region.asks_for.add(part[1] if part else "*")
 
-@dataclass(eq=False)
-class _Region:
-    """Code reached as one: a function, a class without its methods, a module's statement."""
+    def graded_imports(self, functions: Sequence[str]) -> Iterator[Use]:
+        """What is imported under a graded function's name, and so handed in as it is."""
+        for function in functions:
+            for value, region, line in self._code.module.names.get(function, Name()).bindings:
+                operation = behind(value, self._doors) if isinstance(value, str) else None
+                if operation:
+                    yield operation, str(value), line, region
 
-    leads_to: set[_Region] = field(default_factory=set)
-    asks_for: set[str] = field(default_factory=set)  # attributes
-    methods: list[tuple[str, _Region]] = field(default_factory=list)
-    derived: bool = False  # a class whose bases may call any of its methods
+    def _operation(self, node: ast.expr) -> str | None:
+        """The forbidden operation that an expression is, if it is one and not another's alias."""
+        part = self._part(node)
+        if part and part[1] in self._methods and self._of(part[0]) == PERHAPS_A_TENSOR:
+            return self._doors[f"torch.Tensor.{part[1]}"]
+        operation = behind(self._of(node), self._doors)
+        name = self._code.names.get(node)
+        taken = name and not any(isinstance(binding.value, str) for binding in name.bindings)
+        if operation and (taken or isinstance(node, (ast.IfExp, ast.BoolOp))):
+            return None  # it was taken from where it was named, and that is a use
+        return operation
 
-
-@dataclass(eq=False)
-class _Scope:
-    kind: str  # module, class or function
-    outer: _Scope | None = None
-    bindings: dict[str, list[_Binding]] = field(default_factory=dict)
-
-    def lookup(self, name: str) -> list[_Binding]:
-        """What a name may be bound to, seen from here."""
-        scope: _Scope | None = self
-        while scope and name not in scope.bindings:
-            scope = scope.outer
-        return scope.bindings[name] if scope else []
-
-    def body(self) -> _Scope:
-        """The scope of a function that stands here; a class's names are not seen from it."""
-        outer: _Scope | None = self
-        while outer and outer.kind == "class":
-            outer = outer.outer
-        return _Scope("function", outer)
-
-
-class _Binding(NamedTuple):
-    value: str | ast.expr
-    region: _Region
-    line: int
-
-
-class _Place(NamedTuple):
-    scope: _Scope
-    region: _Region
-    certain: bool = True  # not under a condition
-
-    def bind(self, name: str, value: str | ast.expr, line: int, replaces: bool = False) -> None:
-        bindings = self.scope.bindings.setdefault(name, [])
-        if replaces and self.certain:
-            bindings.clear()
-        bindings.append(_Binding(value, self.region, line))
-
-
-class _Code:
-    """A submission as scopes, bindings and regions."""
-
-    def __init__(self, tree: ast.Module) -> None:
-        self.module = _Scope("module")
-        self.stars: list[str] = []
-        self.own_attributes: set[str] = set()  # what the learner's own objects may have
-        self.uses: dict[ast.expr, _Place] = {}  # names, attributes and calls
-        self._given: dict[ast.expr, ast.expr] = {}  # what an assignment gives to a target
-        todo: list[tuple[ast.AST, _Place]] = [(tree, _Place(self.module, _Region()))]
-        while todo:
-            node, place = todo.pop()
-            todo += reversed([*self._parts(node, place)])
-        for node, place in self.uses.items():
-            if isinstance(node, ast.Name):
-                place.region.leads_to.update(b.region for b in place.scope.lookup(node.id))
-
-    def reached_from(self, name: str) -> set[_Region]:
-        """All that may run when the module's `name` is called, or its public methods are."""
-        todo = [binding.region for binding in self.module.lookup(name)]
-        asked = {method for region in todo for method, _ in region.methods if method[0] != "_"}
-        reached: set[_Region] = set()
-        while todo:
-            region = todo.pop()
-            if region not in reached:
-                reached.add(region)
-                asked |= region.asks_for
-                todo += region.leads_to
-            todo = todo or [
-                inner for outer in reached for method, inner in outer.methods
-                if inner not in reached and (outer.derived or method in asked or method[:2] == "__")
-            ]  # fmt: skip
-        return reached
-
-    def _parts(self, node: ast.AST, place: _Place) -> Iterator[tuple[ast.AST, _Place]]:
-        """Take note of a node; what it is made of, each part with its place."""
-        if isinstance(node, ast.stmt) and place.scope.kind == "module":
-            place = place._replace(region=_Region())
-        parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    def _of(self, node: ast.expr) -> str:
+        """The dotted name an expression stands for, or one of the three words for the rest."""
+        while isinstance(node, ast.NamedExpr):
+            node = node.value
+        if node in self._code.uses:
+            return self._known.get(node, NOTHING)
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
-                return self._definition(node, place)
-            case ast.If() if _never_runs(node.test):
-                apart = _Place(place.scope.body(), _Region())
-                return ((n, apart if n in node.body else place) for n in node.body + node.orelse)
-            case ast.Assign():
-                for target in node.targets:
-                    self._give(target, node.value)
-            case ast.AnnAssign() | ast.NamedExpr() if node.value:
-                self._give(node.target, node.value)
-                parts = (node.value, node.target)  # an annotation is no use
-            case ast.Import() | ast.ImportFrom():
-                self._import(node, place)
-            case ast.Global() | ast.Nonlocal():
-                origin = place.scope.outer if isinstance(node, ast.Nonlocal) else self.module
-                for name in node.names:
-                    place.scope.bindings[name] = (origin or self.module).bindings.setdefault(name, [])
-            case ast.Name() | ast.Attribute() | ast.Call():
-                self._note(node, place)
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                place.bind(name, PERHAPS_A_TENSOR, node.lineno)
-        if isinstance(node, CONDITIONAL):
-            place = place._replace(certain=False)
-        return ((part, place) for part in parts)
+            case ast.Constant(None):
+                return NOTHING
+            case ast.Constant() | ast.JoinedStr() | ast.Lambda() | ast.Dict() | ast.Set():
+                return OWN
+        return PERHAPS_A_TENSOR
 
-    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda, place: _Place) -> ...:
+    def _meaning(self, node: ast.expr) -> str:
+        """What a use stands for, by what is known of its parts."""
+        part = self._part(node)
+        if part:
+            return _attribute(self._of(part[0]), part[1])
+        match node:
+            case ast.Name(identifier):
+                name = self._code.names.get(node)
+                return self._name(name) if name and name.bindings else self._unbound(identifier)
+            case ast.Subscript(container, key):
+                return self._item(self._of(container), key)
+            case ast.Call(called):
+                return self._result(node, self._of(called))
+            case ast.IfExp(_, first, second):
+                return self._agreed([first, second])
+            case ast.BoolOp(_, parts):
+                return self._agreed(parts)
+        return OWN
+
+    def _part(self, node: ast.expr) -> tuple[ast.expr, str] | None:
+        """The x and the y of `x.y` and of `getattr(x, "y")`."""
+        match node:
+            case ast.Attribute(value, attribute):
+                return value, attribute
+            case ast.Call(called, [value, literal, *_]) if self._is_getattr(called):
+                text = self._text(literal)
+                return (value, text) if text else None
+        return None
+
+    def _is_getattr(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id == "getattr" and node not in self._code.names
+
+    def _name(self, name: Name) -> str:
+        if name not in self._joined:
+            self._joined[name] = self._agreed([binding.value for binding in name.bindings])
+        return self._joined[name]
+
+    def _agreed(self, values: Sequence[str | ast.expr]) -> str:
+        """What all of these stand for alike; None, or a name's own earlier self, adds nothing."""
+        meanings = {v if isinstance(v, str) else self._of(v) for v in values} - {NOTHING}
+        single = meanings.pop() if meanings else NOTHING
+        return OWN if meanings else single
+
+    def _unbound(self, name: str) -> str:
+        """A builtin, or what `from ... import *` brought."""
+        for module in reversed(self._code.stars):
+            if behind(f"{module}.{name}", self._doors):
+                return f"{module}.{name}"
+            if module.partition(".")[0] not in PLAIN_IMPORTS:
+                return OWN  # it may bring anything
+        return f"builtins.{name}"
+
+    def _item(self, container: str, key: ast.expr) -> str:
+        """What stands in a container under a key."""
+        module, _, last = container.rpartition(".")
+        text = self._text(key)
+        if container in (PERHAPS_A_TENSOR, NOTHING):
+            return container
+        if text and container == "sys.modules":
+            return text
+        return f"{module}.{text}" if text and last == "__dict__" else OWN
+
+    def _result(self, call: ast.Call, called: str) -> str:
+        """What a call gives."""
+        first = call.args[0] if call.args else ast.Constant(None)
+        match called:
+            case "importlib.import_module":
+                return self._text(first) or OWN
+            case "builtins.__import__":
+                name = self._text(first) or OWN
+                return name if len(call.args) > 3 or call.keywords else name.partition(".")[0]
+            case "builtins.vars":
+                return _attribute(self._of(first), "__dict__")
+            case _ if called in TENSOR_BUILTINS or called.partition(".")[0] == "torch":
+                return PERHAPS_A_TENSOR
+        # A function of the learner's own gives what it likes; one from elsewhere no tensor.
+        return {OWN: PERHAPS_A_TENSOR, PERHAPS_A_TENSOR: called, NOTHING: called}.get(called, OWN)
+
+    def _text(self, node: ast.expr, depth: int = 0) -> str | None:
+        """The string that a literal says, whole or in pieces or by a name."""
+        match node:
+            case ast.Constant(str(text)):
+                return text
+            case ast.BinOp(left, ast.Add(), right) if depth < MAX_NESTING:
+                first, second = self._text(left, depth + 1), self._text(right, depth + 1)
+                return None if first is None or second is None else first + second
+            case ast.Name() if node in self._code.names:
+                match self._code.names[node].bindings:
+                    case [(ast.Constant(str(text)), _, _)]:
+                        return text
+        return None
+
+
+def _attribute(meaning: str, attribute: str) -> str:
+    if meaning in (PERHAPS_A_TENSOR, OWN, NOTHING):
+        return meaning
+    dotted = f"{meaning}.{attribute}"
+    return dotted if len(dotted) < MAX_NAME else OWN
+
+
+def _spelling(node: ast.expr) -> str:
+    """How a use is written, if that is short; else its last part."""
+    try:
+        written = ast.unparse(node)
+    except RecursionError:
+        written = ""
+    if written and len(written) <= MAX_SPELLING and "\n" not in written:
+        return written
+    return f".{node.attr}" if isinstance(node, ast.Attribute) else written[:MAX_SPELLING] + "…"

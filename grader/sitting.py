@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from grader import feedback
 from grader.bank import Namespace
@@ -29,6 +30,11 @@ class Paper:
     atlas: Atlas
     seed: int
     device: str
+
+    @property
+    def contracts(self) -> dict[str, Callable[..., Any]]:
+        """The exercise's functions as the reference has them."""
+        return {name: self.reference[name] for name in self.functions}
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,8 @@ class Sitting:
         answerer = self.seat.answerer()
         for case in self.paper.suite.cases(step):
             cast = Cast(
-                Player("student", self.paper.functions, answerer),
-                Player("reference", self.paper.functions, in_process(self.paper.reference)),
+                Player("student", self.paper.contracts, answerer),
+                Player("reference", self.paper.contracts, in_process(self.paper.reference)),
                 self.paper.seed,
                 self.paper.device,
             )

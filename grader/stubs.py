@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import io
-import itertools
 import os
 import re
 import sys
@@ -183,31 +181,34 @@ def restore(path: Path, stub: str) -> Path | None:
     """Make `path` the fresh stub; what was there is moved to a name of its own, returned.
 
     None where nothing was there, `path` itself where it already is that stub. Raises
-    `UsageFault` where files cannot be written.
+    `UsageFault` where files cannot be written; nothing is lost then either.
     """
-    fresh, kept = stub.encode(), None
+    kept = None
     try:
-        if path.is_file() and path.read_bytes() == fresh:
+        if path.is_file() and path.read_bytes() == stub.encode():
             return path
         if os.path.lexists(path):
-            kept = _free_name(path)
-            os.replace(path, kept)
-        with path.open("xb") as file:
-            file.write(fresh)
+            kept = _moved_aside(path)
+        with path.open("xb") as file:  # never over what an editor may have saved meanwhile
+            file.write(stub.encode())
     except OSError as error:
-        where = f"; what was in it is in {kept}" if kept and kept.stat().st_size else ""
+        where = f"; what was in it is in {kept}" if kept else ""
         raise UsageFault(f"{path} cannot be made afresh: {error.strerror}{where}") from None
     return kept
 
 
-def _free_name(path: Path) -> Path:
-    """The next free name beside a file, taken at once so that nobody else gets it."""
-    for number in itertools.count(1):
-        kept = path.with_name(f"{path.stem}.kept-{number}{path.suffix}")
-        with contextlib.suppress(FileExistsError):
-            kept.open("xb").close()
-            return kept
-    raise AssertionError("there is always one more number")
+def _moved_aside(path: Path) -> Path:
+    """Move a file to the next free name beside it, taken first so that nobody else gets it."""
+    number = 1
+    while os.path.lexists(kept := path.with_name(f"{path.stem}.kept-{number}{path.suffix}")):
+        number += 1
+    kept.open("xb").close()
+    try:
+        os.replace(path, kept)
+    except OSError:
+        kept.unlink()
+        raise
+    return kept
 
 
 def untouched(source: str, functions: Iterable[str]) -> frozenset[str]:

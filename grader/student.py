@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from grader.calls import (
@@ -35,16 +36,18 @@ class NoValue(Exception):
 class Player:
     """Whoever plays a part in a suite: `student.softmax(x)` asks for it, and is recorded."""
 
-    def __init__(self, role: str, functions: Sequence[str], answerer: Answerer) -> None:
+    def __init__(
+        self, role: str, contracts: Mapping[str, Callable[..., Any]], answerer: Answerer
+    ) -> None:
         self._role = role
-        self._functions = tuple(functions)
+        self._contracts = contracts  # the exercise's functions, for their parameters' names
         self._answerer = answerer
         self.recorded: list[Recorded] = []
 
     def __getattr__(self, name: str) -> Asked:
-        if name not in self._functions:
+        if name not in self._contracts:
             raise AttributeError(f"the exercise has no function `{name}`")
-        return Asked(self, name)
+        return Asked(self, name, self._contracts[name])
 
     def ask(self, call: Call) -> Any:
         """The value a call gives; raises `NoValue` for anything else."""
@@ -60,19 +63,26 @@ class Player:
 class Asked:
     """One function of a player, to be called or measured in the ways of `worker.measure`."""
 
-    def __init__(self, player: Player, name: str) -> None:
+    def __init__(self, player: Player, name: str, contract: Callable[..., Any]) -> None:
         self._player = player
         self._name = name
+        self._contract = contract
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value it returns."""
         return self._player.ask(Call(self._name, args, kwargs))
 
     def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:
-        """The vector-Jacobian product, a gradient or None per floating-point argument."""
+        """The vector-Jacobian product: a gradient or None per floating-point argument.
+
+        Keys are paths that begin with the parameter's name: "q", "params.w_1".
+        """
         call = Call(self._name, args, kwargs, "gradients", cotangent)
-        found: dict[str, Any] = self._player.ask(call)
-        return found
+        found = self._player.ask(call)
+        if type(found) is not dict:  # a worker may say anything
+            return {"gradients": found}
+        names = list(inspect.signature(self._contract).parameters)
+        return {_named(path, names): gradient for path, gradient in found.items()}
 
     def arguments_after(self, *args: Any, **kwargs: Any) -> list[Any]:
         """The arguments as the function leaves them."""
@@ -83,6 +93,13 @@ class Asked:
         """What it makes that does not follow the inputs' device."""
         names: list[str] = self._player.ask(Call(self._name, args, kwargs, "strays"))
         return names
+
+
+def _named(path: str, names: list[str]) -> str:
+    """A path with its leading position turned into the parameter's name."""
+    first, dot, rest = path.partition(".")
+    known = first.isdecimal() and len(first) < 3 and int(first) < len(names)
+    return (names[int(first)] if known else first) + dot + rest
 
 
 def over(line: Line) -> Answerer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grader.bank import Bank, Namespace
 from grader.calls import Call, Recorded, Value
 from grader.course import Course, Exercise, source_of
-from grader.diagnose import alike
+from grader.diagnose import Atlas, alike, differs
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
 from grader.sitting import StepOutcome
@@ -90,15 +90,16 @@ class Trial:
     """A wrong program graded as a submission would be."""
 
     wrong: Misconception
+    atlas: Atlas
     outcomes: tuple[StepOutcome, ...]
     results: tuple[StepResult, ...]
 
     @classmethod
     def of(cls, examiner: Examiner, wrong: Misconception) -> Trial:
         """Grade one wrong program in this process."""
-        program = examiner.paper.atlas.bank.variant(examiner.exercise, (wrong,))
-        outcomes = examiner.outcomes_of_program(program)
-        return cls(wrong, tuple(outcomes), examiner.results(outcomes))
+        atlas = examiner.paper.atlas
+        outcomes = examiner.outcomes_of_program(atlas.bank.variant(examiner.exercise, (wrong,)))
+        return cls(wrong, atlas, tuple(outcomes), examiner.results(outcomes))
 
     @property
     def kills(self) -> frozenset[str]:
@@ -107,8 +108,17 @@ class Trial:
 
     @property
     def killed(self) -> bool:
-        """Whether a difference in what it returns, not only an exception, is noticed."""
-        return any(r.verdict is Verdict.FAILED for r in self.results)
+        """Whether some step fails on it, and for what it returns, not only for what it raises."""
+        return bool(self.kills) and any(
+            isinstance(recorded.answer, Value)
+            and differs(
+                recorded.answer, self.atlas.reference(case, i, recorded.call), recorded.call
+            )
+            for outcome in self.outcomes
+            if outcome.step.id in self.kills
+            for case, trace in outcome.evidence.items()
+            for i, recorded in enumerate(trace)
+        )
 
     @property
     def _names(self) -> list[StepResult]:

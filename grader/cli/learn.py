@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDEST = 80
+# Readable on a dark and on a light screen; rich puts code on black.
+STYLES = {"markdown.code": "cyan", "markdown.h1": "bold", "markdown.h2": "bold underline"}
 
 
 # -- the commands ------------------------------------------------------------------
@@ -77,9 +79,9 @@ def hint(folder: Path | None, exercise: str, function: str | None, reset: bool) 
     course = Course.chosen(folder)
     chosen = course.exercise(exercise)
     if function is not None and function not in chosen.functions:
-        near = did_you_mean(function, chosen.functions) or ";"
+        near = did_you_mean(function, chosen.functions) or "."
         known = ", ".join(chosen.functions)
-        raise UsageFault(f"{chosen.id} has no function {function[:60]!r}{near} it has {known}")
+        raise UsageFault(f"{chosen.id} has no function {function[:60]!r}{near} It has {known}")
     kept = progress.load(course)
     reached = kept.of(chosen)
     name = function or progress.stuck_at(chosen, reached)
@@ -143,7 +145,9 @@ def solution(ctx: click.Context, exercise: str, give_up: bool) -> None:
     if _on_terminal():
         from rich.syntax import Syntax
 
-        _show(Syntax("", "python", theme="ansi_dark").highlight(_encodable(text).rstrip()), True)
+        coloured = Syntax("", "python", theme="ansi_dark").highlight(_encodable(text))
+        coloured.rstrip()  # it ends with a line break, and printing adds one
+        _show(coloured, whole_lines=True)
     else:
         _say(text.rstrip("\n"))
 
@@ -262,8 +266,9 @@ def _on_terminal() -> bool:
 
 def _show(what: RenderableType, whole_lines: bool = False) -> None:
     from rich.console import Console
+    from rich.theme import Theme
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, theme=Theme(STYLES))
     console.print(what, width=min(WIDEST, console.width), soft_wrap=whole_lines)
 
 

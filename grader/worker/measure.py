@@ -50,7 +50,9 @@ def gradients(
     memo: dict[int, torch.Tensor] = {}
     args = tuple(_leaves(part, memo) for part in args)
     kwargs = {key: _leaves(part, memo) for key, part in kwargs.items()}
-    result = function(*args, **kwargs)
+    # Clones go in: a leaf refuses in-place work, which is a mistake told of elsewhere.
+    into, named = _clones((args, kwargs), {})
+    result = function(*into, **named)
     pairs = [
         (output, weight)
         for output, weight in zip(_parts(result), _parts(cotangent), strict=True)
@@ -76,6 +78,17 @@ def _leaves(part: Any, memo: dict[int, torch.Tensor]) -> Any:
     if isinstance(part, dict):
         return {key: _leaves(inner, memo) for key, inner in part.items()}
     return part
+
+
+def _clones(part: Any, memo: dict[int, torch.Tensor]) -> Any:
+    """The same structure with a clone of every leaf, through which gradients flow."""
+
+    def clone(leaf: torch.Tensor) -> torch.Tensor:
+        if not leaf.requires_grad:
+            return leaf
+        return memo.setdefault(id(leaf), leaf.clone())
+
+    return _mapped(part, clone)
 
 
 def _parts(result: Any) -> tuple[Any, ...]:

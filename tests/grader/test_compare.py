@@ -29,6 +29,11 @@ def test_a_rounding_error_is_no_difference():
     assert same(x @ x, (x.double() @ x.double()).float())
 
 
+def test_a_tiny_term_in_a_denominator_is_no_difference_in_double_precision():
+    one = torch.ones(4, dtype=torch.float64)
+    assert difference(one / (1 + 1e-9), one) is None
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_one_percent_is_a_difference_in_single_and_double_precision_only(dtype):
     one = torch.ones(4, dtype=dtype)

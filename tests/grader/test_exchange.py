@@ -95,7 +95,10 @@ def test_a_missing_function_is_named(line_to):
 
 
 def test_a_value_the_wire_cannot_carry_is_named_by_its_type(line_to):
-    assert call(line_to("def f(x): return x.numpy()"), "f", torch.ones(1))["unsendable"] == "numpy.ndarray"
+    assert (
+        call(line_to("def f(x): return x.numpy()"), "f", torch.ones(1))["unsendable"]
+        == "numpy.ndarray"
+    )
 
 
 def test_the_submission_is_a_registered_module_with_its_source(line_to):

@@ -15,7 +15,7 @@ LAYERS = (
      "worker.imports", "worker.serve", "worker.nursery"),
     ("errors", "model", "operations", "words"),
     ("patterns", "compare", "suite"),
-    ("config", "outline", "lessons", "stubs", "course", "bank", "calls", "submissions", "rules",
+    ("config", "outline", "lessons", "stubs", "course", "bank", "calls", "submissions", "scopes", "rules",
      "progress", "sandbox", "exchange", "student", "seats", "feedback", "reports", "doctor"),
     ("diagnose", "plugin", "sitting"),
     ("grade",),
@@ -27,7 +27,7 @@ KNOW_PYTEST = {"plugin", "suite", "grade"}
 KNOW_CLICK = {"cli", "errors"}
 FREE_OF_TORCH = {
     "errors", "model", "operations", "config", "outline", "lessons", "stubs", "course",
-    "submissions", "rules", "progress", "reports", "doctor", "cli",
+    "submissions", "scopes", "rules", "progress", "reports", "doctor", "cli",
 }  # fmt: skip
 
 

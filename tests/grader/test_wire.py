@@ -78,9 +78,11 @@ def test_plain_values_come_back_equal_and_of_the_same_type(value):
 def test_a_tensor_comes_back_bit_for_bit(tensor):
     back = there(tensor)
     assert back.dtype == tensor.dtype and back.shape == tensor.shape
-    assert torch.equal(back.nan_to_num(9.0), tensor.nan_to_num(9.0)) if (
-        tensor.is_floating_point()
-    ) else torch.equal(back, tensor)
+    assert (
+        torch.equal(back.nan_to_num(9.0), tensor.nan_to_num(9.0))
+        if (tensor.is_floating_point())
+        else torch.equal(back, tensor)
+    )
 
 
 def test_a_faithful_reader_rebuilds_strides_and_requires_grad():
