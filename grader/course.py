@@ -79,7 +79,10 @@ class Exercise:
     @cached_property
     def functions(self) -> tuple[str, ...]:
         """The exercise's functions and classes, in file order."""
-        return outline.functions_of(self.source.text, self.source.file)
+        found = outline.functions_of(self.source.text, self.source.file)
+        if not found:
+            raise CourseFault(f"{self.source.file}: there is no function to be graded in it")
+        return found
 
     @cached_property
     def misconceptions(self) -> tuple[Misconception, ...]:

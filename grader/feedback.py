@@ -49,48 +49,50 @@ def verdict_of(answer: Answer) -> Verdict:
 def message_of(answer: Answer, function: str, contract: Any, submission: Submission) -> str:
     """What to say of a call that gave no value.
 
-    contract: the reference's function, for its signature.
+    function: its name, empty where the file itself could not be loaded. contract: the
+    reference's function, for its signature.
     """
+    subject = f"`{function}`" if function else "Your file"
     match answer:
         case Raised():
-            return _of_raised(answer, function, contract, submission)
+            return _of_raised(answer, subject, contract, submission)
         case Died("timed_out"):
             return (
-                f"`{function}` did not come back: {answer.detail}. "
+                f"{subject} did not come back: {answer.detail}. "
                 "Is there a loop that never ends, or work that grows too fast?"
             )
         case Died("out_of_memory"):
-            return f"`{function}` ran out of memory: {answer.detail}. What grows so large there?"
+            return f"{subject} ran out of memory: {answer.detail}. What grows so large there?"
         case Died():
             return (
-                f"`{function}` took its whole process down: {answer.detail}. "
+                f"{subject} took its whole process down: {answer.detail}. "
                 "What in it could end Python itself?"
             )
         case Unsendable():
             return (
-                f"`{function}` returned {_article(answer.what)}, which cannot be graded. "
+                f"{subject} returned {_article(answer.what)}, which cannot be graded. "
                 "A plain torch.Tensor (or what the docstring says) is expected."
             )
         case Missing():
             return f"There is no `{function}` in this file{_nearest(function, submission)}"
         case Trapped():
             names = " and ".join(f"`{name}`" for name in answer.operations)
-            return f"`{function}` uses {names}, which this exercise asks you to build yourself."
+            return f"{subject} uses {names}, which this exercise asks you to build yourself."
         case Garbled():
-            return f"What `{function}` sent back could not be read: {answer.why}."
+            return f"What {subject} sent back could not be read: {answer.why}."
     raise AssertionError(answer)
 
 
-def _of_raised(raised: Raised, function: str, contract: Any, submission: Submission) -> str:
+def _of_raised(raised: Raised, subject: str, contract: Any, submission: Submission) -> str:
     if raised.builtin == "NotImplementedError":
-        return f"`{function}` still says NotImplementedError."
+        return f"{subject} still says NotImplementedError."
     if raised.builtin == "RecursionError":
-        return f"`{function}` calls itself without end. What should stop it?"
-    said = f"`{function}` raised {raised.type}"
+        return f"{subject} calls itself without end. What should stop it?"
+    said = f"{subject} raised {raised.type}"
     said += f": {raised.text}" if raised.text else "."
-    if raised.builtin == "TypeError":
+    if raised.builtin == "TypeError" and contract is not None:
         wanted = tuple(inspect.signature(contract).parameters)
-        given = submission.parameters_of(function)
+        given = submission.parameters_of(subject.strip("`"))
         if given is not None and given != wanted:
             has, wants = ", ".join(given), ", ".join(wanted)
             said += f"\nIts parameters are ({has}); ({wants}) are expected."

@@ -55,7 +55,8 @@ class Examiner:
         seat = WorkerSeat(submission, self._rules(), nursery, self._allowance())
         try:
             sitting = Sitting(self.paper, submission, seat, self._unwritten(submission), findings)
-            results = self.results(sitting.outcomes())
+            outcomes = sitting.outcomes()
+            results = self.results(outcomes)
         finally:
             seat.close()
         return Report(
@@ -64,8 +65,17 @@ class Examiner:
             steps=results, hashes=_hashes(self.exercise, self.course),
             environment=_environment(self.terms.device),
             seconds=time.perf_counter() - started,
-            notes=tuple(_note(finding) for finding in findings if not finding.functions),
+            notes=self._notes(outcomes, findings),
         )  # fmt: skip
+
+    def _notes(
+        self, outcomes: Sequence[StepOutcome], findings: Sequence[Finding]
+    ) -> tuple[str, ...]:
+        """Remarks on the file itself, which even homework may tell in full."""
+        notes = [_note(finding) for finding in findings if not finding.functions]
+        if self.terms.feedback is Feedback.HOMEWORK:
+            notes += [outcome.message for outcome in outcomes if outcome.of_the_file]
+        return tuple(dict.fromkeys(notes))
 
     def outcomes_of_program(self, program: Namespace) -> list[StepOutcome]:
         """The outcomes of one of the course's own programs, run in this process."""
@@ -156,7 +166,8 @@ def with_examiner(
     atlas = Atlas(bank, exercise)
 
     def ready(suite: Collected) -> Result:
-        paper = Paper(suite, functions, reference, atlas, terms.seed, terms.device)
+        discreet = terms.feedback is Feedback.HOMEWORK
+        paper = Paper(suite, functions, reference, atlas, terms.seed, terms.device, discreet)
         return use(Examiner(course, exercise, terms, paper))
 
     return with_suite(exercise, ready)

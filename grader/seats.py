@@ -16,8 +16,11 @@ from grader.worker import wire
 class Seat(Protocol):
     """Somebody who answers the calls of one submission's steps."""
 
-    def begin_step(self) -> Answer | None:
-        """Make ready for a step; an answer where the submission could not even be loaded."""
+    def begin_step(self, afresh: bool) -> Answer | None:
+        """Make ready for a step; an answer where the submission could not even be loaded.
+
+        afresh: with nothing remembered of earlier steps.
+        """
 
     def answerer(self) -> Answerer:
         """Who answers the calls of this step."""
@@ -54,9 +57,11 @@ class WorkerSeat:
         self._spent = 0.0  # CPU seconds of workers that have ended, and of earlier steps
         self._load_prints = ""
 
-    def begin_step(self) -> Answer | None:
+    def begin_step(self, afresh: bool) -> Answer | None:
         """Load the submission if need be; an answer where that failed, or no time is left."""
         self._count()
+        if afresh:
+            self.close()
         left = self._allowance.submission_seconds - self._spent
         if left <= 0:
             return Died("timed_out", "the time for the whole submission was used up before")
@@ -140,7 +145,7 @@ class ProgramSeat:
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._answerer = in_process(namespace)
 
-    def begin_step(self) -> Answer | None:
+    def begin_step(self, afresh: bool) -> Answer | None:
         """Nothing to make ready."""
         return None
 

@@ -30,6 +30,7 @@ class Paper:
     atlas: Atlas
     seed: int
     device: str
+    discreet: bool = False  # hidden steps stay hidden, as in homework
 
     @property
     def contracts(self) -> dict[str, Callable[..., Any]]:
@@ -58,6 +59,7 @@ class StepOutcome:
     line: int | None = None
     output: str = ""
     seconds: float = 0.0
+    of_the_file: bool = False  # seen before any call: it tells nothing of a hidden step
 
 
 @dataclass
@@ -85,7 +87,9 @@ class Sitting:
         """The outcome of a step that need not, or must not, be run."""
         unreadable = self.submission.unreadable
         if unreadable:
-            return StepOutcome(step, Verdict.RAISED, unreadable.says, line=unreadable.line)
+            return StepOutcome(
+                step, Verdict.RAISED, unreadable.says, line=unreadable.line, of_the_file=True
+            )
         if step.function in self.unwritten:
             says = f"`{step.function}` is not written yet."
             return StepOutcome(step, Verdict.NOT_STARTED, says)
@@ -95,7 +99,9 @@ class Sitting:
                     f"`{finding.spelling}` does the very thing this exercise asks you to build. "
                     "What would you have to do to get its result yourself?"
                 )
-                return StepOutcome(step, Verdict.FORBIDDEN, says, line=finding.line)
+                return StepOutcome(
+                    step, Verdict.FORBIDDEN, says, line=finding.line, of_the_file=True
+                )
         needed = [s for s in self.paper.suite.steps if s.id in step.needs]
         waiting = [s.title for s in needed if s.id not in passed]
         if waiting:
@@ -111,11 +117,13 @@ class Sitting:
 
     def _run_once(self, step: Step) -> StepOutcome:
         started = time.perf_counter()
-        unloadable = self.seat.begin_step()
+        # What a hidden step passed must not come out as a print of a public one.
+        afresh = self.paper.discreet and step.public
+        unloadable = self.seat.begin_step(afresh)
         if unloadable is None:
             outcome = self._run_cases(step)
         else:
-            outcome = self._of_answer(step, unloadable, "your file")
+            outcome = replace(self._of_answer(step, unloadable, ""), of_the_file=True)
         return replace(outcome, output=self.seat.printed(), seconds=time.perf_counter() - started)
 
     def _run_cases(self, step: Step) -> StepOutcome:

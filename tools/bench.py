@@ -122,7 +122,9 @@ def main() -> None:
     for measured in (wire, quick_commands, checks):
         for row in measured():
             mark = " " if row.figure <= row.limit else "  over"
-            print(f"{row.what:<28}{row.figure:>10.3f}  {row.limit:>8g} {row.unit}{mark}", flush=True)
+            print(
+                f"{row.what:<28}{row.figure:>10.3f}  {row.limit:>8g} {row.unit}{mark}", flush=True
+            )
 
 
 if __name__ == "__main__":

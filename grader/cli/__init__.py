@@ -24,7 +24,7 @@ class Sections(click.Group):
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl(
-                    [(c.name or "", c.get_short_help_str(60)) for c in sorted(commands, key=_place)]
+                    [(c.name or "", c.get_short_help_str(66)) for c in sorted(commands, key=_place)]
                 )
 
 
@@ -41,14 +41,14 @@ def _place(command: click.Command) -> int:
 @click.version_option(__version__, prog_name="attn-grade")
 @click.pass_context
 def main(ctx: click.Context, course: Path | None) -> None:
-    r"""An attention course that grades itself.
+    """An attention course that grades itself.
 
     Read a lesson, fill in the stub in exercises/, check it:
 
     \b
         attn-grade lesson 01
         attn-grade check 01
-    """
+    """  # noqa: D301 - click wants the backspace itself
     ctx.obj = course
 
 

@@ -145,6 +145,8 @@ def _show(course: Course, exercise: Exercise, report: Report, form: str, verbose
 
 def _next_step(course: Course, exercise: Exercise, report: Report) -> str:
     """The one thing to do next, as a command that works when pasted."""
+    from grader.reports.causes import causes
+
     if report.faulty:
         return "attn-grade doctor"
     if report.passed:
@@ -153,8 +155,10 @@ def _next_step(course: Course, exercise: Exercise, report: Report) -> str:
         return f"attn-grade lesson {after[0].number}" if after else "attn-grade list"
     if all(result.verdict is Verdict.NOT_STARTED for result in report.steps):
         return f"attn-grade lesson {exercise.number}"
-    first = next(r for r in report.steps if r.verdict is not Verdict.PASSED)
-    return f"attn-grade hint {exercise.number} {first.step.function}"
+    first = causes(report)
+    if not first or len({result.message for result in report.steps}) == 1:
+        return f"attn-grade check {exercise.number}"  # one thing stops the whole file: mend it
+    return f"attn-grade hint {exercise.number} {first[0].result.step.function}"
 
 
 def _exit_code(report: Report) -> int:

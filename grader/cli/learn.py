@@ -84,8 +84,8 @@ def hint(folder: Path | None, exercise: str, function: str | None, reset: bool) 
         raise UsageFault(f"{chosen.id} has no function {function[:60]!r}{near} It has {known}")
     kept = progress.load(course)
     reached = kept.of(chosen)
-    name = function or progress.stuck_at(chosen, reached)
-    if name is None:
+    name = function or progress.stuck_at(chosen, reached) or (chosen.functions[0] if reset else "")
+    if not name:
         again = _command(folder, "hint", chosen, chosen.functions[0])
         _say(f"All functions of {chosen.number} · {chosen.title} are right. To read on: {again}")
         return

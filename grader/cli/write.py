@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -77,4 +78,21 @@ def verify(folder: Path | None, exercises: tuple[str, ...]) -> None:
     sys.exit(EXIT_FAULT if findings else 0)
 
 
-COMMANDS = (author,)
+@click.command()
+@click.pass_obj
+def doctor(folder: Path | None) -> None:
+    """Look at this machine, and say what to do about what is missing."""
+    from grader.doctor import State, examine
+
+    with contextlib.suppress(click.ClickException):
+        folder = Course.chosen(folder).root
+    findings = examine(folder, sys.stdout.encoding)
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        click.echo(f"{finding.state:<8}{finding.subject:<{width}}  {finding.detail}")
+        if finding.repair:
+            click.echo(f"{'':<8}{'':<{width}}  → {finding.repair}")
+    sys.exit(EXIT_FAULT if any(f.state is State.MISSING for f in findings) else 0)
+
+
+COMMANDS = (author, doctor)

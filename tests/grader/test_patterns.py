@@ -45,6 +45,8 @@ def empty_rows(*rows):
         (-SCORES, SCORES, "every sign is turned round"),
         (SCORES * 1.23, SCORES, "every entry is off by the same factor, 1.23"),
         (SCORES * 0, SCORES, "every entry is 0"),
+        (SCORES.tril() + torch.ones(3, 3).triu(1), SCORES.tril(),
+         "right on and below the diagonal, wrong above it"),
         (SCORES.mT, SCORES, "it is the transpose of what it should be"),
         (SCORES + 3, SCORES, "every entry is off by the same amount, 3"),
         (changed(rows=[0, 1]), SCORES, "only the last row is right"),

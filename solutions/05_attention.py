@@ -1,0 +1,664 @@
+"""05 · Attention: the right way, then the ways people go wrong.
+
+Rows are queries, columns are keys; `...` stands for any number of leading batch
+dimensions, none included. A mask is boolean, and True means "may attend". Weights of a
+projection multiply from the right: `x @ w`. A result has the dtype and the device of its
+inputs, no argument is changed, and gradients flow through all three functions.
+
+This file starts from nothing: write the earlier steps again where you need them, as
+short as you like. Torch's own softmax is free from here on; its attention is not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from grader.bank import misconception
+from solutions.causal_mask import apply_mask, causal_mask
+from solutions.qkv_projection import project, project_qkv
+from solutions.scaled_scores import dot_scores, scaled_scores
+from solutions.softmax import masked_softmax, softmax
+
+
+def weighted_sum(weights: Tensor, v: Tensor) -> Tensor:
+    """For each query the sum of all values, each times its weight.
+
+    weights: floating point, (..., n_q, n_k). A row mostly sums to one; a row of zeros is
+    allowed and makes a row of zeros.
+    v: the values, (..., n_k, d_v), with the batch dimensions of the weights.
+
+    Returns (..., n_q, d_v): row i is weights[i, 0] * v[0] + weights[i, 1] * v[1] + ...
+    """
+    return weights @ v  # (..., n_q, d_v)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention: each query's blend of the values it may attend to.
+
+    q: queries, (..., n_q, d_k); k: keys, (..., n_k, d_k); v: values, (..., n_k, d_v); all
+    with the same batch dimensions. n_q and n_k may differ, and so may d_k and d_v.
+    mask: boolean, True where a query may attend to a key; (n_q, n_k) or any shape that
+    broadcasts to (..., n_q, n_k). None: every query may attend to every key.
+
+    Returns two tensors, in this order:
+    output, (..., n_q, d_v): the values, weighted and summed.
+    weights, (..., n_q, n_k): the softmax, over the keys, of the scores divided by the
+    square root of d_k. What the mask hides weighs exactly 0, and the rest of a row sums
+    to one. A query that may attend to nothing gets weights and an output of zeros; there
+    is no NaN in the results, nor in any gradient. Large scores do not overflow.
+    """
+    scores = scaled_scores(q, k)  # (..., n_q, n_k)
+    weights = softmax(scores) if mask is None else masked_softmax(scores, mask)
+    return weighted_sum(weights, v), weights
+
+
+def self_attention(
+    x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, causal: bool = False
+) -> Tensor:
+    """Attention of a sequence to itself: queries, keys and values are all made from x.
+
+    x: tokens, (..., n, d_model); w_q and w_k: (d_model, d_k); w_v: (d_model, d_v).
+    causal: whether a token may attend only to itself and to the tokens before it;
+    otherwise every token may attend to all of them.
+
+    Returns the output alone, (..., n, d_v).
+    """
+    q, k, v = project_qkv(x, w_q, w_k, w_v)
+    mask = causal_mask(x.shape[-2], device=x.device) if causal else None
+    output, _ = attention(q, k, v, mask)
+    return output
+
+
+# -- the ways people go wrong --------------------------------------------------
+
+
+def _shared_out(scores, mask, dim=-1):
+    """The softmax of the scores, of what is visible where there is a mask."""
+    return softmax(scores, dim) if mask is None else masked_softmax(scores, mask, dim)
+
+
+def _causal(x, causal):
+    """The mask that self_attention needs, if it needs one."""
+    return causal_mask(x.shape[-2], device=x.device) if causal else None
+
+
+@misconception(weighted_sum)
+def reads_the_weights_by_columns(weights, v):
+    """You turned the weights over: each output row used a column of them.
+
+    A row of weights is what one query hands out. How does it lie when it meets the
+    values?
+    """
+    return weights.transpose(-2, -1) @ v
+
+
+@misconception(weighted_sum)
+def turns_the_values_over(weights, v):
+    """You turned the values over, so the weights summed along their width.
+
+    There is one weight for each key. Which axis of the values has one place for each key?
+    """
+    return weights @ v.transpose(-2, -1)
+
+
+@misconception(weighted_sum)
+def puts_the_values_in_front(weights, v):
+    """You multiplied in the other order: values first, then weights.
+
+    In a matrix product, the rows of the result come from the left factor. Rows of what
+    should the result have?
+    """
+    return v @ weights
+
+
+@misconception(weighted_sum)
+def multiplies_entry_by_entry(weights, v):
+    """You multiplied weights and values entry by entry, and nothing was summed.
+
+    `*` and `@` both multiply. Which of them also adds up over the keys?
+    """
+    return weights * v
+
+
+@misconception(weighted_sum)
+def gives_all_keys_the_same_say(weights, v):
+    """Every query gets the plain mean of all values, whatever its weights are.
+
+    A mean gives each value the same say. Where do the weights come in?
+    """
+    return v.mean(-2, keepdim=True).expand(*weights.shape[:-1], v.shape[-1]).clone()
+
+
+@misconception(weighted_sum)
+def averages_where_it_should_sum(weights, v):
+    """You weighted the values, then took their mean: it is too small by the number of keys.
+
+    The weights of a row already sum to one. What is left to divide by?
+    """
+    return (weights.unsqueeze(-1) * v.unsqueeze(-3)).mean(-2)
+
+
+@misconception(weighted_sum)
+def picks_the_heaviest_value(weights, v):
+    """Each query gets a copy of the one value that weighs most.
+
+    Its neighbours had weights too, smaller ones. What should become of their share?
+    """
+    heaviest = torch.zeros_like(weights).scatter(-1, weights.argmax(-1, keepdim=True), 1.0)
+    return torch.where(weights.sum(-1, keepdim=True) == 0, 0.0, heaviest) @ v
+
+
+@misconception(weighted_sum)
+def takes_the_softmax_again(weights, v):
+    """You sent the weights through a softmax once more, and they became more even.
+
+    What arrives here has been through a softmax already. What would it do to a row such
+    as 1, 0, 0?
+    """
+    return torch.softmax(weights, -1) @ v
+
+
+@misconception(weighted_sum)
+def divides_by_the_sum_again(weights, v):
+    """You divided by the sum of the weights, and a row of zeros became NaN.
+
+    Where a row sums to one that changes nothing. Which row does not?
+    """
+    return (weights / weights.sum(-1, keepdim=True)) @ v
+
+
+@misconception(attention)
+def never_scales(q, k, v, mask=None):
+    """You used the dot products as they are, without scaling them.
+
+    The wider the vectors, the larger their products, and the closer the softmax comes to
+    picking one. What are they divided by?
+    """
+    weights = _shared_out(dot_scores(q, k), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def divides_by_d_k(q, k, v, mask=None):
+    """You divided the scores by d_k, or twice by its root, and the weights are too even.
+
+    The variance of a dot product grows with d_k. How does its typical size grow?
+    """
+    weights = _shared_out(dot_scores(q, k) / q.shape[-1], mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def multiplies_by_the_root(q, k, v, mask=None):
+    """You multiplied the scores by √d_k, and the weights are nearly all or nothing.
+
+    Scaling is there to make large scores smaller. Which way does your factor work?
+    """
+    weights = _shared_out(dot_scores(q, k) * math.sqrt(q.shape[-1]), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def divides_by_the_root_of_d_v(q, k, v, mask=None):
+    """You divided the scores by the root of the width of the values.
+
+    The values take no part in a score. Whose width makes a dot product long?
+    """
+    weights = _shared_out(dot_scores(q, k) / math.sqrt(v.shape[-1]), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def divides_by_the_root_of_n_k(q, k, v, mask=None):
+    """You divided the scores by the root of the number of keys.
+
+    A longer text does not make a single dot product longer. Which axis is summed over in
+    it?
+    """
+    weights = _shared_out(dot_scores(q, k) / math.sqrt(k.shape[-2]), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def scales_after_the_softmax(q, k, v, mask=None):
+    """You scaled after the softmax: a row of weights sums to 1/√d_k.
+
+    Scaling should change how sharp a row is, not what it sums to. Which of the two steps
+    has to come first?
+    """
+    weights = _shared_out(dot_scores(q, k), mask) / math.sqrt(q.shape[-1])
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def sums_over_the_queries(q, k, v, mask=None):
+    """Your columns sum to one: the queries share out each key among themselves.
+
+    It is each query that has one unit of attention to hand out. Along which axis do the
+    keys lie?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask, dim=-2)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def counts_the_axes_from_the_front(q, k, v, mask=None):
+    """Your softmax runs along axis 1, which in a batch is no longer the keys.
+
+    Two dimensions or four, the keys are always the last one. How can an axis be named
+    from the back?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask, dim=1)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def forgets_the_softmax(q, k, v, mask=None):
+    """You weighted the values with the scores themselves.
+
+    Scores may be negative and sum to anything. Which step makes weights of them?
+    """
+    scores = scaled_scores(q, k)
+    weights = scores if mask is None else apply_mask(scores, mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def gives_all_to_the_best_key(q, k, v, mask=None):
+    """The key with the highest score takes all, and the others get nothing.
+
+    That is a lookup, and no gradient can improve it. How much should the second best key
+    be heard?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask)
+    best = torch.zeros_like(weights).scatter(-1, weights.argmax(-1, keepdim=True), 1.0)
+    weights = torch.where(weights.sum(-1, keepdim=True) == 0, 0.0, best)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def swaps_queries_and_keys(q, k, v, mask=None):
+    """Your rows are keys and your columns queries: the keys do the asking.
+
+    With as many keys as queries nothing complains. Which of the two stands on the left of
+    the product?
+    """
+    weights = _shared_out(scaled_scores(k, q), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def compares_queries_with_values(q, k, v, mask=None):
+    """You compared the queries with the values, and the keys were never asked.
+
+    A library is searched by the titles, not by what the books say. Which tensor holds the
+    titles?
+    """
+    weights = _shared_out(scaled_scores(q, v), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def blends_the_keys(q, k, v, mask=None):
+    """You weighted and summed the keys; the values were never used.
+
+    Keys are there to be found by. What is there to be read?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask)
+    return weighted_sum(weights, k), weights
+
+
+@misconception(attention)
+def ignores_the_mask(q, k, v, mask=None):
+    """Your results are the same with every mask.
+
+    A hidden key should weigh nothing. At which point does your function look at the mask?
+    """
+    weights = softmax(scaled_scores(q, k))
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def hides_what_may_be_seen(q, k, v, mask=None):
+    """Each query attended to exactly the keys that the mask hides from it.
+
+    In this course True means "may attend". Which places does your function fill?
+    """
+    weights = _shared_out(scaled_scores(q, k), None if mask is None else ~mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def turns_the_mask_over(q, k, v, mask=None):
+    """You laid the mask on the scores with its rows and columns exchanged.
+
+    A square hides this well. Which axis of the mask belongs to the queries?
+    """
+    weights = _shared_out(scaled_scores(q, k), None if mask is None else mask.transpose(-2, -1))
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def takes_weights_away_at_the_end(q, k, v, mask=None):
+    """You hid weights after the softmax, and what they held is lost.
+
+    A query hands out one unit of attention, among what it can see. What do your rows sum
+    to?
+    """
+    weights = softmax(scaled_scores(q, k))
+    weights = weights if mask is None else weights * mask
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def hides_the_values_only(q, k, v, mask=None):
+    """You hid the values, but the weights you return still spend attention on them.
+
+    A query that looks at nothing gets nothing for it, and has less left for the rest. What
+    has to be hidden, so that no attention goes there in the first place?
+    """
+    weights = softmax(scaled_scores(q, k))
+    return weighted_sum(weights if mask is None else weights * mask, v), weights
+
+
+@misconception(attention)
+def leaves_a_score_of_zero(q, k, v, mask=None):
+    """You multiplied the scores by the mask, so hidden ones are 0 and still weigh.
+
+    Softmax takes exp of every score. What is exp(0), and is that nothing?
+    """
+    scores = scaled_scores(q, k)
+    weights = softmax(scores if mask is None else scores * mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def adds_the_mask_itself(q, k, v, mask=None):
+    """You added the mask to the scores: visible ones grew by 1, hidden ones still weigh.
+
+    A mask to be added has other numbers in it than one and zero. Which would they be?
+    """
+    scores = scaled_scores(q, k)
+    weights = softmax(scores if mask is None else scores + mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def leaves_nan_in_empty_rows(q, k, v, mask=None):
+    """A query that may attend to nothing gets NaN, in its weights and in its output.
+
+    Every exp of its row is 0, and so is their sum, and 0/0 is no number. What should a
+    query get that has nothing to look at?
+    """
+    scores = scaled_scores(q, k)
+    weights = softmax(scores if mask is None else apply_mask(scores, mask))
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def shares_empty_rows_out_evenly(q, k, v, mask=None):
+    """A query that may attend to nothing gets the mean of everything it must not see.
+
+    Your fill is finite, so in such a row all scores are equal. How could you tell that a
+    row is empty?
+    """
+    scores = scaled_scores(q, k)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = softmax(scores)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def covers_up_the_nan(q, k, v, mask=None):
+    """Your values are right, but an empty row makes the gradients NaN.
+
+    The NaN was made, then covered up; on the way back it comes to light again. Can you
+    keep the row from ever becoming NaN?
+    """
+    scores = scaled_scores(q, k)
+    if mask is not None:
+        scores = scores + torch.zeros_like(scores).masked_fill(~mask, -math.inf)
+    weights = softmax(scores).nan_to_num(0.0)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def hides_behind_a_small_number(q, k, v, mask=None):
+    """You gave hidden scores -10 000, and a visible score can be lower than that.
+
+    Then it is the hidden key that takes the attention. Which value lies below every score
+    there is?
+    """
+    scores = scaled_scores(q, k)
+    if mask is None:
+        weights = softmax(scores)
+    else:
+        weights = softmax(scores.masked_fill(~mask, -1e4)).masked_fill(~mask, 0.0)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def hands_the_weights_back_first(q, k, v, mask=None):
+    """You returned the weights first, and the output second.
+
+    Whoever calls you takes the two by their places. Which place is the output's?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask)
+    return weights, weighted_sum(weights, v)
+
+
+@misconception(attention)
+def hands_back_the_scores(q, k, v, mask=None):
+    """Your output is right, but what you return beside it are scores, not weights.
+
+    A row of weights is positive and sums to one. At which point of your function do you
+    have such a row?
+    """
+    scores = scaled_scores(q, k)
+    return weighted_sum(_shared_out(scores, mask), v), scores
+
+
+@misconception(attention)
+def writes_into_the_queries(q, k, v, mask=None):
+    """Your results are right, but the queries you were given are changed.
+
+    `/=` and `*=` work in place. Who else may still be holding that tensor?
+    """
+    q *= q.shape[-1] ** -0.5
+    weights = _shared_out(dot_scores(q, k), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def answers_in_single_precision(q, k, v, mask=None):
+    """Your values are right, but they always come back as float32.
+
+    To calculate in a wider dtype is a good thought. Which dtype does the caller count on?
+    """
+    weights = _shared_out(scaled_scores(q.float(), k.float()), mask)
+    return weighted_sum(weights, v.float()), weights
+
+
+@misconception(attention)
+def fills_from_the_cpu(q, k, v, mask=None):
+    """You made a tensor on the CPU, wherever the queries are.
+
+    On a GPU it could not meet the scores. Which of your lines makes a new tensor, and how
+    could it know the place?
+    """
+    scores = scaled_scores(q, k)
+    if mask is not None:
+        nothing = torch.full(scores.shape, -math.inf, dtype=scores.dtype)
+        scores = torch.where(mask, scores, nothing)
+    weights = softmax(scores).nan_to_num(0.0)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def cuts_the_gradient(q, k, v, mask=None):
+    """Your values are right, but no gradient finds its way back to queries and keys.
+
+    They are what a model learns to ask and to offer. Which call in your function lets go
+    of the thread?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask).detach()
+    return weighted_sum(weights, v), weights
+
+
+@misconception(self_attention)
+def ignores_causal(x, w_q, w_k, w_v, causal=False):
+    """Every token sees the whole sequence, with causal=True as without.
+
+    A token must not read what it is to foretell. Where does your function ask for
+    `causal`?
+    """
+    return attention(*project_qkv(x, w_q, w_k, w_v))[0]
+
+
+@misconception(self_attention)
+def is_always_causal(x, w_q, w_k, w_v, causal=False):
+    """You hid what comes after a token, even where nobody asked for that.
+
+    A reader who has the whole sentence may look ahead. When is the mask needed?
+    """
+    return attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, True))[0]
+
+
+@misconception(self_attention)
+def keeps_the_future(x, w_q, w_k, w_v, causal=False):
+    """With causal=True a token sees itself and everything after it.
+
+    The first token should see nothing but itself. On which side of the diagonal does the
+    past lie?
+    """
+    mask = _causal(x, True).transpose(-2, -1) if causal else None
+    return attention(*project_qkv(x, w_q, w_k, w_v), mask)[0]
+
+
+@misconception(self_attention)
+def marks_what_is_hidden(x, w_q, w_k, w_v, causal=False):
+    """With causal=True a token sees just what comes after it, and the last one nothing.
+
+    Your triangle marks what should be hidden. What does True mean to attention?
+    """
+    return attention(*project_qkv(x, w_q, w_k, w_v), ~_causal(x, True) if causal else None)[0]
+
+
+@misconception(self_attention)
+def hides_the_token_itself(x, w_q, w_k, w_v, causal=False):
+    """With causal=True a token sees what came before it, but not itself.
+
+    So your first row is zeros: nobody came before it. Does the diagonal belong to the past
+    or to the future?
+    """
+    mask = _causal(x, True).tril(-1) if causal else None
+    return attention(*project_qkv(x, w_q, w_k, w_v), mask)[0]
+
+
+@misconception(self_attention)
+def makes_its_mask_on_the_cpu(x, w_q, w_k, w_v, causal=False):
+    """You made the causal mask on the CPU, wherever x is.
+
+    On a GPU the scores would be in one place and the mask in another. What knows the
+    right place?
+    """
+    mask = causal_mask(x.shape[-2]) if causal else None
+    return attention(*project_qkv(x, w_q, w_k, w_v), mask)[0]
+
+
+@misconception(self_attention)
+def asks_with_the_keys(x, w_q, w_k, w_v, causal=False):
+    """You made the queries with w_k and the keys with w_q.
+
+    The shapes fit, so nothing complains. Which of the two does the asking?
+    """
+    q, k, v = project_qkv(x, w_k, w_q, w_v)
+    return attention(q, k, v, _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def swaps_keys_and_values(x, w_q, w_k, w_v, causal=False):
+    """You handed on the values as keys and the keys as values.
+
+    One of them is compared with the query, the other is summed. Which is which, and in
+    what order do they arrive?
+    """
+    q, k, v = project_qkv(x, w_q, w_k, w_v)
+    return attention(q, v, k, _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def uses_w_q_for_the_keys(x, w_q, w_k, w_v, causal=False):
+    """You made the keys with w_q as well, and w_k was never used.
+
+    Then a token always looks at what is like itself. Which matrix says what a token
+    offers?
+    """
+    q, k, v = project_qkv(x, w_q, w_q, w_v)
+    return attention(q, k, v, _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def leaves_the_values_unprojected(x, w_q, w_k, w_v, causal=False):
+    """You blended the tokens themselves; w_v was never used.
+
+    Three matrices came in. What does the third one make of a token?
+    """
+    q, k = project(x, w_q), project(x, w_k)
+    return attention(q, k, x, _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def never_projects(x, w_q, w_k, w_v, causal=False):
+    """You used x itself as queries, keys and values.
+
+    All three come from x, but not all three are x. What are the three matrices for?
+    """
+    return attention(x, x, x, _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def scales_by_the_width_of_the_tokens(x, w_q, w_k, w_v, causal=False):
+    """You scaled the scores by √d_model, the width of the tokens.
+
+    By then the tokens have been projected. How wide are the two vectors that meet in a
+    dot product?
+    """
+    q, k, v = project_qkv(x, w_q, w_k, w_v)
+    narrower = math.sqrt(q.shape[-1] / x.shape[-1])
+    return attention(q * narrower, k, v, _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def lets_samples_see_each_other(x, w_q, w_k, w_v, causal=False):
+    """Your tokens attend to those of other samples in the batch.
+
+    All samples went into one long sequence on the way. What should one sentence know of
+    another?
+    """
+    tokens = x.reshape(-1, x.shape[-1])
+    output = self_attention(tokens, w_q, w_k, w_v, causal)
+    return output.reshape(*x.shape[:-1], output.shape[-1])
+
+
+@misconception(self_attention)
+def answers_with_the_weights(x, w_q, w_k, w_v, causal=False):
+    """You returned the weights instead of the output.
+
+    Attention gives two things back. Which of them has a value for every token?
+    """
+    return attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))[1]
+
+
+@misconception(self_attention)
+def adds_the_input_back(x, w_q, w_k, w_v, causal=False):
+    """You added x to the output.
+
+    A transformer block does that, around its attention and not in it. What was asked for
+    here?
+    """
+    return x + attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))[0]

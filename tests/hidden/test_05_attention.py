@@ -1,0 +1,210 @@
+"""What `weighted_sum`, `attention` and `self_attention` must do."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, same_values, step
+
+FORBIDDEN = SDPA
+
+# n_q, n_k, d_k, d_v: all equal, where a wrong axis shows in values, then all different.
+SIZES = [(5, 5, 5, 5), (3, 5, 7, 2), (6, 3, 5, 7)]
+
+
+def tokens(draw, n_q, n_k, d_k, d_v, batch=(), dtype=torch.float32):
+    """Queries, keys and values."""
+    return (
+        draw.normal(*batch, n_q, d_k, dtype=dtype),
+        draw.normal(*batch, n_k, d_k, dtype=dtype),
+        draw.normal(*batch, n_k, d_v, dtype=dtype),
+    )
+
+
+def projections(draw, d_model, d_k, d_v):
+    """Three matrices that keep numbers at unit size."""
+    return tuple(draw.normal(d_model, d) / math.sqrt(d_model) for d in (d_k, d_k, d_v))
+
+
+def only(index, got, expected):
+    """Compare one of two results; where no pair came back, say so."""
+    if type(got) is tuple and len(got) == 2:
+        got = tuple(got[i] if i == index else expected[i] for i in range(2))
+    return same_values(got, expected)
+
+
+@step(points=1, public=True)
+def test_a_small_sum(student, reference, device):
+    """Each row of weights blends the rows of the values"""
+    # A copy, two blends, and a query that hands out nothing.
+    weights = torch.tensor(
+        [[0.0, 1.0, 0.0], [0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.0, 0.0, 0.0]], device=device
+    )
+    v = torch.tensor([[2.0, -4.0], [10.0, 0.0], [3.0, 8.0]], device=device)
+    assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
+
+
+@step(points=1)
+@pytest.mark.parametrize("n_q, n_k, d_v", [(5, 5, 5), (3, 5, 7), (6, 2, 3)])
+def test_sums_of_any_size(student, reference, draw, n_q, n_k, d_v):
+    """Any number of queries, keys and features will do"""
+    weights, v = draw.normal(n_q, n_k).softmax(-1), draw.normal(n_k, d_v)
+    assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "batch, n_q, n_k, d_v", [((3, 3), 3, 3, 3), ((3,), 4, 6, 5), ((2, 3), 5, 7, 6)]
+)
+def test_sums_in_batches(student, reference, draw, batch, n_q, n_k, d_v):
+    """Each sample's weights meet that sample's values"""
+    weights, v = draw.normal(*batch, n_q, n_k).softmax(-1), draw.normal(*batch, n_k, d_v)
+    assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
+
+
+@step(points=2, public=True)
+@pytest.mark.parametrize("n_q, n_k, d_k, d_v", SIZES)
+def test_the_weights(student, reference, draw, n_q, n_k, d_k, d_v):
+    """Weights are the softmax of scaled scores over keys"""
+    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    assert only(1, student.attention(q, k, v), reference.attention(q, k, v))
+
+
+@step(points=1)
+@pytest.mark.parametrize("n_q, n_k, d_k, d_v", SIZES)
+def test_the_output(student, reference, draw, n_q, n_k, d_k, d_v):
+    """The output is the values, weighted and summed"""
+    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    assert only(0, student.attention(q, k, v), reference.attention(q, k, v))
+
+
+@step(points=2)
+@pytest.mark.parametrize("n_q, n_k, d_k, d_v", [(5, 5, 5, 5), (4, 6, 7, 3)])
+def test_a_mask(student, reference, draw, device, n_q, n_k, d_k, d_v):
+    """Hidden keys get no weight, the others share it"""
+    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    triangle = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+    for mask in (triangle, draw.mask(n_q, n_k)):
+        assert same_values(student.attention(q, k, v, mask), reference.attention(q, k, v, mask))
+
+
+@step(points=1)
+@pytest.mark.parametrize("n_q, n_k, d_k, d_v", [(5, 5, 5, 5), (4, 3, 5, 6)])
+def test_nothing_to_attend_to(student, reference, draw, n_q, n_k, d_k, d_v):
+    """A query with nothing to attend to gets zeros"""
+    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    mask = draw.mask(n_q, n_k)
+    mask[1] = False
+    assert same_values(student.attention(q, k, v, mask), reference.attention(q, k, v, mask))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "batch, n_q, n_k, d_k, d_v",
+    [((4,), 4, 4, 4, 4), ((3, 3), 3, 3, 3, 3), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)],
+)
+def test_batches(student, reference, draw, batch, n_q, n_k, d_k, d_v):
+    """Every sample of a batch attends on its own"""
+    q, k, v = tokens(draw, n_q, n_k, d_k, d_v, batch)
+    assert same_values(student.attention(q, k, v), reference.attention(q, k, v))
+
+
+@step(points=1)
+@pytest.mark.parametrize(
+    "batch, n_q, n_k, d_k, d_v, mask_shape",
+    [
+        ((3, 3), 3, 3, 3, 3, (3, 1, 3, 3)),  # one for each sample, whatever the head
+        ((3,), 4, 6, 7, 5, (4, 6)),  # one for all
+        ((2, 3), 5, 7, 6, 8, (2, 1, 5, 7)),
+        ((2, 3), 5, 7, 6, 8, (2, 1, 1, 7)),  # one row for each sample, as padding has it
+    ],
+)
+def test_the_mask_broadcasts(student, reference, draw, batch, n_q, n_k, d_k, d_v, mask_shape):
+    """One mask may serve many samples, heads or queries"""
+    q, k, v = tokens(draw, n_q, n_k, d_k, d_v, batch)
+    mask = draw.mask(*mask_shape)
+    assert same_values(student.attention(q, k, v, mask), reference.attention(q, k, v, mask))
+
+
+@step(points=1, needs="test_a_mask")
+@pytest.mark.parametrize("masked", [False, True])
+def test_large_scores(student, reference, draw, masked):
+    """Large scores do no harm, whether visible or hidden"""
+    # Whole numbers, and a width whose fourth root is exact: every order of operations
+    # rounds alike, so that a right formula cannot lose here to a score's last digit.
+    q, k = draw.integers(-2, 3, (4, 16)).float(), draw.integers(-2, 3, (6, 16)).float()
+    q[:, 0], q[1::2, 0] = 1000.0, -1000.0
+    k[:, 0], k[2, 0] = 200.0, 400.0  # scores about ±50 000, for key 2 about ±100 000
+    v = draw.normal(6, 5)
+    mask = draw.mask(4, 6) if masked else None
+    if mask is not None:
+        mask[:, 2], mask[:, 4], mask[:, 5] = False, True, True
+    got = student.attention(q, k, v, mask)
+    # Compared as half precision is: this is about harm, not about the last digits.
+    expected = tuple(part.half() for part in reference.attention(q, k, v, mask))
+    assert same_values(got, expected)
+
+
+@step(points=1, needs="test_a_mask")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_dtype_device_and_arguments(student, reference, draw, dtype):
+    """Dtype, device and arguments stay as they were"""
+    # A width whose root is exact in every dtype.
+    q, k, v = tokens(draw, 5, 6, 4, 7, dtype=dtype)
+    mask = draw.mask(5, 6)
+    assert same(student.attention(q, k, v, mask), reference.attention(q, k, v, mask))
+    assert follows_device(student.attention, q, k, v, mask)
+    assert leaves_arguments_alone(student.attention, q, k, v, mask)
+
+
+@step(points=1, needs="test_nothing_to_attend_to")
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_gradients(student, reference, draw, batch):
+    """Gradients are right, empty rows included"""
+    q, k, v = tokens(draw, 5, 6, 4, 7, batch)
+    mask = draw.mask(5, 6)
+    mask[2] = False
+    cotangent = (draw.normal(*batch, 5, 7), draw.normal(*batch, 5, 6))
+    got = student.attention.gradients(q, k, v, mask, cotangent=cotangent)
+    assert same(got, reference.attention.gradients(q, k, v, mask, cotangent=cotangent))
+
+
+@step(points=1, public=True)
+@pytest.mark.parametrize(
+    "batch, n, d_model, d_k, d_v",
+    [((), 4, 4, 4, 4), ((), 5, 7, 3, 2), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)],
+)
+def test_self_attention(student, reference, draw, batch, n, d_model, d_k, d_v):
+    """Queries, keys and values come from the same tokens"""
+    x, weights = draw.normal(*batch, n, d_model), projections(draw, d_model, d_k, d_v)
+    got = student.self_attention(x, *weights)
+    assert same_values(got, reference.self_attention(x, *weights))
+
+
+@step(points=2)
+@pytest.mark.parametrize(
+    "batch, n, d_model, d_k, d_v",
+    [((), 4, 4, 4, 4), ((), 5, 7, 3, 2), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)],
+)
+def test_causal_self_attention(student, reference, draw, batch, n, d_model, d_k, d_v):
+    """With causal=True no token sees what comes after it"""
+    x, weights = draw.normal(*batch, n, d_model), projections(draw, d_model, d_k, d_v)
+    got = student.self_attention(x, *weights, causal=True)
+    assert same_values(got, reference.self_attention(x, *weights, causal=True))
+
+
+@step(points=1, needs="test_causal_self_attention")
+def test_dtype_device_and_gradients(student, reference, draw):
+    """Dtype and device follow x, and gradients flow"""
+    x, weights = draw.normal(5, 7), projections(draw, 7, 4, 3)
+    doubles = [tensor.double() for tensor in (x, *weights)]
+    got = student.self_attention(*doubles, causal=True)
+    assert same(got, reference.self_attention(*doubles, causal=True))
+    assert follows_device(student.self_attention, x, *weights, causal=True)
+    cotangent = draw.normal(5, 3)
+    got = student.self_attention.gradients(x, *weights, causal=True, cotangent=cotangent)
+    expected = reference.self_attention.gradients(x, *weights, causal=True, cotangent=cotangent)
+    assert same(got, expected)
