@@ -77,7 +77,12 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
             return f"There is no `{function}` in this file{_nearest(function, submission)}"
         case Trapped():
             names = " and ".join(f"`{name}`" for name in answer.operations)
-            return f"{subject} uses {names}, which this exercise asks you to build yourself."
+            said = f"{subject} uses {names}, which this exercise asks you to build yourself."
+            if function:
+                return said
+            return (
+                f'{said} Is it a check of your own? Under `if __name__ == "__main__":` it is free.'
+            )
         case Garbled():
             return f"What {subject} sent back could not be read: {answer.why}."
     raise AssertionError(answer)

@@ -137,10 +137,11 @@ class _Judge:
         if part and part[1] in self._methods and self._of(part[0]) == PERHAPS_A_TENSOR:
             return self._doors[f"torch.Tensor.{part[1]}"]
         operation = behind(self._of(node), self._doors)
-        name = self._code.names.get(node)
-        taken = name and not any(isinstance(binding.value, str) for binding in name.bindings)
-        if operation and (taken or isinstance(node, (ast.IfExp, ast.BoolOp))):
-            return None  # it was taken from where it was named, and that is a use
+        if operation is None or isinstance(node, (ast.IfExp, ast.BoolOp)):
+            return None
+        name = self._code.names.get(node)  # a variable was given it elsewhere: that is the use
+        if name and not any(isinstance(binding.value, str) for binding in name.bindings):
+            return None
         return operation
 
     def _of(self, node: ast.expr) -> str:

@@ -34,8 +34,8 @@ def line_to(nursery):
         lines.append(line)
         answer = line.ask(
             {"op": "load", "source": source, "name": "submission", "path": "mine.py",
-             "kernels": [], "operations": [], "imports": ["torch", "math", "time", "dataclasses", "inspect", "__future__"],
-             "device": "cpu"}
+             "kernels": [], "operations": [], "device": "cpu",
+             "imports": ["torch", "math", "time", "dataclasses", "inspect", "__future__"]}
         )  # fmt: skip
         assert answer == {"value": None, "fired": []}, answer
         return line
