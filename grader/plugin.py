@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -191,7 +192,7 @@ def with_suite(exercise: Exercise, use: Callable[[Collected], Result]) -> Result
         "--import-mode=importlib", "--assert=plain", "--disable-plugin-autoload", "--noconftest",
         *(f"-pno:{name}" for name in WITHOUT), "-p", "grader.plugin",
     ]  # fmt: skip
-    with _no_foreign_options():
+    with _no_foreign_options(), _forgetting(suite):
         pytest.main(options, plugins=[plugin])
     if plugin.error is not None:
         raise plugin.error
@@ -199,6 +200,18 @@ def with_suite(exercise: Exercise, use: Callable[[Collected], Result]) -> Result
         raise CourseFault(f"{suite}: pytest found no steps in it")
     result: Result = plugin.result
     return result
+
+
+@contextlib.contextmanager
+def _forgetting(suite: Path) -> Iterator[None]:
+    """Leave no suite behind in `sys.modules`, where pytest would take the next of its name from."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            if getattr(sys.modules[name], "__file__", None) == str(suite):
+                del sys.modules[name]
 
 
 @contextlib.contextmanager
