@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from grader import submissions
+from grader.cli.spelling import command
 from grader.course import Course, Exercise
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET, EXIT_PASSED, GraderFault, UsageFault
 from grader.model import Feedback, Report, Verdict
@@ -55,7 +56,7 @@ def check(
 
         for note in progress.record(course, report):
             click.echo(note, err=True)
-    _show(course, chosen, report, form, verbose)
+    _show(report, form, verbose, _next_step(course, chosen, report, folder))
     sys.exit(_exit_code(report))
 
 
@@ -126,7 +127,7 @@ def _saying(what: str) -> Iterator[None]:
             sys.stderr.flush()
 
 
-def _show(course: Course, exercise: Exercise, report: Report, form: str, verbose: bool) -> None:
+def _show(report: Report, form: str, verbose: bool, next_step: str) -> None:
     if form == "json":
         from grader.reports.as_json import as_json
 
@@ -140,25 +141,27 @@ def _show(course: Course, exercise: Exercise, report: Report, form: str, verbose
 
         from grader.reports.text import render
 
-        render(report, Console(highlight=False), verbose, _next_step(course, exercise, report))
+        render(report, Console(highlight=False), verbose, next_step)
 
 
-def _next_step(course: Course, exercise: Exercise, report: Report) -> str:
+def _next_step(course: Course, exercise: Exercise, report: Report, folder: Path | None) -> str:
     """The one thing to do next, as a command that works when pasted."""
     from grader.reports.causes import causes
 
+    def spelt(verb: str, *more: str) -> str:
+        return command(folder, verb, *more)
+
     if report.faulty:
-        return "attn-grade doctor"
+        return spelt("doctor")
     if report.passed:
-        order = course.exercises
-        after = order[order.index(exercise) + 1 :]
-        return f"attn-grade lesson {after[0].number}" if after else "attn-grade list"
+        after = course.exercises[course.exercises.index(exercise) + 1 :]
+        return spelt("lesson", after[0].number) if after else spelt("list")
     if all(result.verdict is Verdict.NOT_STARTED for result in report.steps):
-        return f"attn-grade lesson {exercise.number}"
+        return spelt("lesson", exercise.number)
     first = causes(report)
     if not first or len({result.message for result in report.steps}) == 1:
-        return f"attn-grade check {exercise.number}"  # one thing stops the whole file: mend it
-    return f"attn-grade hint {exercise.number} {first[0].result.step.function}"
+        return spelt("check", exercise.number)  # one thing stops the whole file: mend it
+    return spelt("hint", exercise.number, first[0].result.step.function)
 
 
 def _exit_code(report: Report) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grader import progress, stubs
+from grader.cli.spelling import command
 from grader.config import did_you_mean
 from grader.course import Course, Exercise, shown
 from grader.errors import EXIT_NOT_YET, UsageFault
@@ -255,9 +255,7 @@ def _after_hint(
 
 
 def _command(folder: Path | None, verb: str, exercise: Exercise, *more: str) -> str:
-    """A command that works when it is pasted here."""
-    where = ["--course", str(folder)] if folder is not None else []
-    return shlex.join(["attn-grade", *where, verb, exercise.number, *more])
+    return command(folder, verb, exercise.number, *more)
 
 
 def _on_terminal() -> bool:

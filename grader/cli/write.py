@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from grader.cli.spelling import command
 from grader.course import Course, Exercise
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET
 
@@ -50,7 +51,7 @@ def new(folder: Path | None, name: str) -> None:
     course, _ = _chosen(folder, ())
     for path in new_exercise(course, name):
         click.echo(f"wrote {path.relative_to(course.root)}")
-    click.echo(f"next: attn-grade author verify {name}")
+    click.echo(f"Next: {command(folder, 'author', 'verify', name)}")
 
 
 @author.command()

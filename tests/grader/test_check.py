@@ -1,0 +1,241 @@
+"""`attn-grade check` as a learner meets it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+import torch
+
+from grader.course import Course
+
+ROOT = Path(__file__).resolve().parents[2]
+ATTN_GRADE = str(Path(sys.executable).with_name("attn-grade"))
+
+RIGHT = """
+import torch
+import torch.nn.functional as F
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+def apply_mask(scores, mask):
+    return scores.masked_fill(~mask, float("-inf"))
+
+if __name__ == "__main__":
+    print(F.scaled_dot_product_attention)
+"""
+TOP_LEFT = RIGHT.replace(".tril(n_k - n_q)", ".tril()").replace(
+    "    return torch.ones", "    print('CANARY-PRINT', n_q)\n    return torch.ones"
+)
+
+
+@pytest.fixture
+def learner(tmp_path):
+    """Types commands of attn-grade in an empty folder; gives the finished process."""
+
+    def types(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {"ATTN_GRADE_COURSE": str(ROOT), "PATH": os.environ["PATH"], **environment}
+        return subprocess.run(
+            [ATTN_GRADE, *words], cwd=tmp_path, env=settings, text=True, capture_output=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+
+    return types
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a submission and gives its name."""
+
+    def written(source: str, name: str = "mine.py") -> str:
+        (tmp_path / name).write_text(source, encoding="utf-8")
+        return name
+
+    return written
+
+
+def test_a_right_file_passes_with_exit_code_0_and_a_note_on_what_costs_nothing(learner, file):
+    done = learner("check", "03", file(RIGHT), "-v")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "17 of 17 points" in done.stdout and "attn-grade lesson 04" in done.stdout
+    assert "scaled_dot_product_attention" in done.stdout and "costs nothing" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_half_right_file_is_told_its_mistake_by_name_on_one_plain_screen(learner, file):
+    done = learner("check", "causal_mask", file(TOP_LEFT))
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert "\x1b" not in done.stdout
+    text = " ".join(done.stdout.split())
+    for part in (
+        "14 of 17 points", "The last query lines up with the last key", "causal_mask(2, 5",
+        "mine.py:5", "CANARY-PRINT", "you lined up the first query with the first key",
+        "attn-grade hint 03 causal_mask",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_homework_tells_the_mistake_and_no_hidden_value_in_any_format(learner, file):
+    name = file(TOP_LEFT)
+    for form in ("text", "json", "junit"):
+        done = learner("check", "3", name, "--feedback", "homework", "--format", form)
+        assert done.returncode == 1
+        assert "first query with the first key" in " ".join(done.stdout.split())
+        for hidden in ("CANARY-PRINT 2", "(2, 5", "True was expected"):
+            assert hidden not in done.stdout, form
+
+
+def test_the_json_report_has_schema_1(learner, file):
+    report = json.loads(learner("check", "03", file(TOP_LEFT), "--format", "json").stdout)
+    assert list(report) == [
+        "schema", "exercise", "submission", "seed", "feedback", "score", "max_score", "passed",
+        "steps", "hashes", "environment", "seconds",
+    ] or list(report)[-1] == "notes"  # fmt: skip
+    assert (report["schema"], report["score"], report["max_score"]) == (1, 14, 17)
+    failed = next(step for step in report["steps"] if step["verdict"] == "failed")
+    assert failed["diagnoses"] == [
+        [
+            {
+                "id": "03_causal_mask.aligns_the_first_tokens",
+                "function": "causal_mask",
+                "says": "You lined up the first query with the first key.",
+            }
+        ]
+    ]
+    assert failed["certainty"] == "unique" and failed["line"] == 5
+    assert set(report["environment"]) == {"grader", "python", "torch", "device", "isolation"}
+    assert "readable" in report["environment"]["isolation"]
+
+
+def test_the_junit_report_has_a_testcase_per_step(learner, file):
+    done = learner("check", "03", file(TOP_LEFT), "--format", "junit")
+    root = ElementTree.fromstring(done.stdout)
+    assert len(root.findall(".//testcase")) == 12
+    assert len(root.findall(".//failure")) == 2 and not root.findall(".//error")
+
+
+def test_an_untouched_stub_is_one_line_and_a_next_command(learner, file):
+    fresh = Course.open(ROOT).exercise("03").fresh_stub
+    done = learner("check", "03", file(fresh))
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "03 · Causal mask: not started (0 of 17 points)",
+        "Next: attn-grade lesson 03",
+    ]
+
+
+def test_the_same_submission_and_seed_give_the_same_report(learner, file):
+    name = file(TOP_LEFT)
+    reports = [json.loads(learner("check", "03", name, "--format", "json").stdout) for _ in "ab"]
+    for report in reports:
+        del report["seconds"]
+        for step in report["steps"]:
+            del step["seconds"]
+    assert reports[0] == reports[1]
+
+
+def test_another_seed_draws_other_numbers_and_the_report_says_it(learner, file):
+    name = file(RIGHT.replace("~mask", "mask"))
+    reports = [
+        json.loads(learner("check", "03", name, "--seed", seed, "--format", "json").stdout)
+        for seed in ("1", "2")
+    ]
+    assert [report["seed"] for report in reports] == [1, 2]
+    values = [[step.get("case") for step in report["steps"]] for report in reports]
+    assert values[0] != values[1]
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["check", "33"], "no exercise '33'"),
+        (["check", "causal_maks"], "did you mean 03_causal_mask?"),
+        (["check", "03", "nowhere.py"], "there is no file nowhere.py"),
+        (["check", "03", "."], "is a folder"),
+        (["check"], "Missing argument"),
+        (["chek", "03"], "No such command"),
+        (["check", "03", "--device", "tpu"], "tpu"),
+    ],
+)
+def test_what_cannot_be_used_is_one_clear_line_and_exit_code_2(learner, words, says):
+    done = learner(*words)
+    assert done.returncode == 2
+    assert says in done.stderr and "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_a_cuda_device_that_is_not_there_is_said_before_anything_is_graded(learner, file):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    done = learner("check", "03", file(RIGHT), "--device", "cuda")
+    assert done.returncode == 2 and "no CUDA device" in done.stderr
+
+
+@pytest.mark.cuda
+def test_the_same_steps_pass_on_a_cuda_device(learner, file):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    done = learner("check", "03", file(RIGHT), "--device", "cuda", "--format", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["environment"]["device"] == "cuda"
+
+
+def test_a_terminal_gets_colour_unless_no_color_is_set(tmp_path):
+    (tmp_path / "mine.py").write_text(TOP_LEFT, encoding="utf-8")
+    coloured = _on_a_terminal(tmp_path, {})
+    plain = _on_a_terminal(tmp_path, {"NO_COLOR": "1"})
+    assert b"\x1b[31m" in coloured or b"\x1b[1;31m" in coloured
+    assert b"\x1b[31m" not in plain and b"\x1b[1;31m" not in plain
+    assert b"loading torch" in coloured
+
+
+def _on_a_terminal(folder: Path, environment: dict[str, str]) -> bytes:
+    ours, theirs = pty.openpty()
+    settings = {"ATTN_GRADE_COURSE": str(ROOT), "PATH": os.environ["PATH"], "TERM": "xterm"}
+    process = subprocess.Popen(
+        [ATTN_GRADE, "check", "03", "mine.py"], cwd=folder, env=settings | environment,
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(ours, 1 << 16)
+        except OSError:  # the terminal's other end is gone
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(ours)
+    process.wait()
+    return seen
+
+
+@pytest.mark.parametrize("way", ["apart", "spawn"])
+@pytest.mark.slow
+def test_every_way_of_starting_workers_gives_the_same_marks(learner, file, way):
+    done = learner("check", "03", file(TOP_LEFT), "--format", "json", ATTN_GRADE_WORKERS=way)
+    assert json.loads(done.stdout)["score"] == 14
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["lesson", "03"], ["hint", "03"]])
+def test_what_computes_nothing_does_not_import_torch(words, tmp_path):
+    code = (
+        "import sys\nfrom grader.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print([m for m in ('torch', 'numpy', 'pytest') if m in sys.modules], file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], text=True, capture_output=True, check=True,
+        env=os.environ | {"ATTN_GRADE_COURSE": str(ROOT)}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stderr.strip() == "[]"
