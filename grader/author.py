@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from grader.errors import CourseFault, UsageFault
 from grader.stubs import drift, untouched
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
+LONGEST_NAME = 40
 
 LESSON = """# {title}
 
@@ -141,7 +143,7 @@ def new_exercise(course: Course, name: str) -> tuple[Path, ...]:
 
     Raises `UsageFault` for a name that cannot be one, or that is taken.
     """
-    if not NAME.match(name):
+    if not NAME.match(name) or len(name) > LONGEST_NAME or keyword.iskeyword(name):
         raise UsageFault(f"{name!r} is no name for an exercise: use lower_case_words, no number")
     if name in {exercise.name for exercise in course.exercises}:
         raise UsageFault(f"there is an exercise {name} already")
@@ -172,7 +174,6 @@ def _with_exercise(config: Path, exercise: str) -> str:
     array = re.search(r"^exercises\s*=\s*\[.*?(?=^\])", text, re.MULTILINE | re.DOTALL)
     if array is None:
         raise CourseFault(f"{config}: `exercises` should be a list with a line for each")
-    head = array.group().rstrip()
-    if not head.endswith((",", "[")) and '"' in head.splitlines()[-1].split("#")[0]:
-        head += ","
+    # The last entry may lack its comma; a comment may stand behind it.
+    head = re.sub(r'("[^"\n]*")([ \t]*(?:#[^\n]*)?\s*)\Z', r"\1,\2", array.group()).rstrip()
     return f'{text[: array.start()]}{head}\n    "{exercise}",\n{text[array.end() :]}'

@@ -17,6 +17,7 @@ from grader.stubs import drift
 
 MOST_WORDS = 600
 LEAST_VALUES_SHARE = 0.7
+LONGEST_SENTENCE = 62  # so that a step fits one line of a terminal with its points
 KILLED = (Verdict.FAILED, Verdict.RAISED)
 
 
@@ -177,6 +178,9 @@ def _of_declarations(exercise: Exercise) -> Iterator[Said]:
         yield exercise.lesson.name, f"{lesson.words} words; at most {MOST_WORDS} are read"
     steps = {step.id: step for step in exercise.steps}
     for step in steps.values():
+        if len(step.title) > LONGEST_SENTENCE or step.title.endswith("."):
+            says = f"its sentence has no full stop, and at most {LONGEST_SENTENCE} characters"
+            yield step.id, says
         for need in step.needs:
             if steps[need].needs or steps[need].function != step.function:
                 yield step.id, f"needs {need}, which is no values step of {step.function}"

@@ -1,0 +1,119 @@
+"""Authors get an exercise that keeps its promises from the first minute, and lose no one's work."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from grader.author import drifted, new_exercise, write_stubs
+from grader.cli import main
+from grader.course import Course
+from grader.errors import UsageFault
+from grader.verify import verify
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def course(tmp_path) -> Course:
+    """A course with one exercise, copied from ours."""
+    for part in (
+        "exercises/03_causal_mask.md", "solutions/03_causal_mask.py",
+        "tests/hidden/test_03_causal_mask.py",
+    ):  # fmt: skip
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / part, tmp_path / part)
+    text = 'title = "Small"\nexercises = [\n    "03_causal_mask"   # the only one\n]\n'
+    (tmp_path / "course.toml").write_text(text, encoding="utf-8")
+    return Course.open(tmp_path)
+
+
+def typed(course: Course, *words: str):
+    return CliRunner().invoke(main, ["--course", str(course.root), *words])
+
+
+def test_a_new_exercise_keeps_every_promise(course):
+    new_exercise(course, "twice_as_much")
+    grown = Course.open(course.root)
+    assert [exercise.id for exercise in grown.exercises] == ["03_causal_mask", "04_twice_as_much"]
+    assert verify(grown, grown.exercise("04")).findings == ()
+
+
+def test_new_says_what_it_wrote_and_what_to_do_next(course):
+    done = typed(course, "author", "new", "halves")
+    assert done.exit_code == 0
+    assert "wrote solutions/04_halves.py" in done.output
+    assert done.output.splitlines()[-1].endswith("author verify halves")
+
+
+def test_a_comment_in_course_toml_survives_a_new_exercise(course):
+    new_exercise(course, "halves")
+    text = (course.root / "course.toml").read_text(encoding="utf-8")
+    assert "# the only one" in text and '"04_halves",' in text
+
+
+@pytest.mark.parametrize("name", ["Halves", "04_halves", "../halves", "two words", "", "a" * 300])
+def test_a_name_that_cannot_be_one_is_refused_and_nothing_written(course, name):
+    before = sorted(course.root.rglob("*"))
+    with pytest.raises(UsageFault):
+        new_exercise(course, name)
+    assert sorted(course.root.rglob("*")) == before
+
+
+def test_a_name_that_is_taken_is_refused(course):
+    with pytest.raises(UsageFault, match="already"):
+        new_exercise(course, "causal_mask")
+
+
+def test_files_that_are_in_the_way_are_not_overwritten(course):
+    other = course.root / "solutions" / "04_halves.py"
+    other.write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageFault, match="nothing was written"):
+        new_exercise(course, "halves")
+    assert other.read_text(encoding="utf-8") == "mine"
+    assert not (course.root / "exercises" / "04_halves.md").exists()
+
+
+def test_a_stub_is_written_once_and_then_up_to_date(course):
+    (first,) = write_stubs(course.exercises)
+    (second,) = write_stubs(course.exercises)
+    assert not first.kept and second.kept and "up to date" in second.says
+
+
+def test_a_stub_somebody_has_begun_to_fill_in_is_left_alone(course):
+    list(write_stubs(course.exercises))
+    stub = course.exercises[0].stub
+    begun = stub.read_text(encoding="utf-8").replace(
+        'raise NotImplementedError("Write causal_mask here.")', "return None"
+    )
+    stub.write_text(begun, encoding="utf-8")
+    (written,) = write_stubs(course.exercises)
+    assert written.kept and stub.read_text(encoding="utf-8") == begun
+    (written,) = write_stubs(course.exercises, force=True)
+    assert not written.kept and stub.read_text(encoding="utf-8") != begun
+
+
+def test_a_stub_whose_signature_departs_has_drifted_and_a_filled_in_body_has_not(course):
+    list(write_stubs(course.exercises))
+    (exercise,) = course.exercises
+    text = exercise.stub.read_text(encoding="utf-8")
+    exercise.stub.write_text(text.replace("raise NotImplementedError", "return 3 or"))
+    assert drifted(exercise) == ()
+    assert typed(course, "author", "stub", "--check").exit_code == 0
+    exercise.stub.write_text(text.replace("n_k: int | None = None", "n_k: int = 0"))
+    assert drifted(exercise) != ()
+    assert typed(course, "author", "stub", "--check").exit_code == 1
+
+
+def test_verify_prints_figures_and_exits_with_3_for_a_broken_promise(course):
+    list(write_stubs(course.exercises))
+    done = typed(course, "author", "verify")
+    assert done.exit_code == 0 and "every promise is kept" in done.output
+    lesson = course.exercises[0].lesson
+    text = lesson.read_text(encoding="utf-8").replace("## Hints", "word " * 600 + "\n\n## Hints")
+    lesson.write_text(text, encoding="utf-8")
+    done = typed(course, "author", "verify", "03")
+    assert done.exit_code == 3 and "at most 600" in done.output
