@@ -12,6 +12,8 @@ from grader.student import over, read_answer
 from grader.submissions import Submission
 from grader.worker import wire
 
+CUDA_START = 30  # seconds of CPU that a worker may take to find its device
+
 
 class Seat(Protocol):
     """Somebody who answers the calls of one submission's steps."""
@@ -99,7 +101,7 @@ class WorkerSeat:
 
     def _load(self, seconds: float) -> Answer | None:
         line = Line(self._nursery, self._allowance)
-        line.begin_step(seconds)
+        line.begin_step(seconds + (CUDA_START if self._allowance.cuda else 0))
         try:
             answer = read_answer(
                 line.ask(

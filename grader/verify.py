@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from grader.bank import Bank, Namespace
 from grader.calls import Call, Recorded, Value
-from grader.course import Course, Exercise, source_of
+from grader.course import Course, Exercise
 from grader.diagnose import Atlas, alike, differs
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
@@ -210,8 +210,10 @@ def _of_stub(examiner: Examiner) -> Iterator[Said]:
     for outcome in examiner.outcomes_of_program(_stub_program(exercise)):
         if outcome.verdict is Verdict.PASSED:
             yield outcome.step.id, "the untouched stub passes"
-    for says in drift(source_of(exercise.stub), exercise.source):
-        yield exercise.stub.name, says
+    if exercise.stub.exists():  # a learner may have moved it, or broken it
+        stub = exercise.stub.read_text(encoding="utf-8", errors="replace")
+        for says in drift(stub, exercise.source):
+            yield exercise.stub.name, says
 
 
 def _stub_program(exercise: Exercise) -> Namespace:
