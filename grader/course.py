@@ -186,50 +186,6 @@ class Course:
         """What a submission of this exercise may use up."""
         return self.settings.limits_of(exercise.id)
 
-    def reference(self, exercise: Exercise) -> str:
-        """The right functions of an exercise as a file that can be handed in.
-
-        No wrong programs, nothing of the grader; what the functions build on from earlier
-        exercises stands before them, under a comment that says whose it is.
-        """
-        cuts = self._cuts(exercise)
-        nodes = [node for one in cuts.values() for node in one.imports]
-        used = {name for one in cuts.values() for name in one.uses}
-        title = f'"""{exercise.number} · {exercise.title}: one right way to write it."""'
-        sections = []
-        for id_, one in sorted(cuts.items()):
-            origin = id_ if id_ == exercise.id else f"from {id_}"
-            sections += [f"# -- {origin} --"] if len(cuts) > 1 else []
-            sections.append(one.text)
-        code = "\n\n\n".join(sections)
-        gap = "\n\n\n" if code.startswith(("def ", "class ", "@")) else "\n\n"
-        return f"{title}\n\n{stubs.import_lines(nodes, used)}{gap}{code}\n"
-
-    def _cuts(self, exercise: Exercise) -> dict[str, outline.Cut]:
-        """By exercise id: what the right functions of `exercise` consist of."""
-        needed = {exercise: set(exercise.functions)}
-        cuts: dict[str, outline.Cut] = {}
-        pending = [exercise]
-        while pending:
-            one = pending.pop()
-            found = outline.cut(one.source.text, needed[one], one.source.file)
-            cuts[one.id] = found
-            for name, function in found.built_on:
-                earlier = self._built_on(name, one)
-                if function not in needed.setdefault(earlier, set()):
-                    needed[earlier].add(function)
-                    pending.append(earlier)
-        _check_apart(cuts)
-        return cuts
-
-    def _built_on(self, name: str, by: Exercise) -> Exercise:
-        for one in self.exercises:
-            if one.name == name:
-                return one
-        near = did_you_mean(name, [one.name for one in self.exercises])
-        says = f"builds on solutions.{name}, which no exercise is called{near}"
-        raise CourseFault(f"{by.source.file} {says}")
-
     def _unknown(self, typed: str, wanted: str) -> str:
         ids = self.settings.exercises
         near = did_you_mean(wanted, ids)
@@ -272,17 +228,6 @@ def _neighbours(path: Path) -> list[str]:
         return [name for name in os.listdir(path.parent) if name.endswith(path.suffix)]
     except OSError:
         return []
-
-
-def _check_apart(cuts: dict[str, outline.Cut]) -> None:
-    """Raise `CourseFault` where two solutions that go into one file use a name for two things."""
-    owners: dict[str, str] = {}
-    for id_, one in sorted(cuts.items()):
-        for name in sorted(one.defines):
-            if name in owners:
-                says = f"both define {name}, and one builds on the other; rename one"
-                raise CourseFault(f"solutions {owners[name]} and {id_} {says}")
-            owners[name] = id_
 
 
 def _bare(text: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from grader.config import did_you_mean
@@ -42,7 +41,7 @@ def misconceptions_of(
             continue
         one = f"{exercise_id}.{node.name}"
         if node.name in names or one in {other.id for other in found}:
-            raise _fault(file, node, f"there is a second {node.name}")
+            raise fault(file, node, f"there is a second {node.name}")
         says, hint = sentence_and_rest(node, file)
         found.append(Misconception(one, _target(mark, names, file), says, hint))
     return tuple(found)
@@ -65,84 +64,15 @@ def steps_of(
         marks = [mark for mark in node.decorator_list if _called(mark) == "step"]
         if bool(marks) != node.name.startswith("test_"):
             says = "is a step, so its name must begin with test_" if marks else "lacks its @step"
-            raise _fault(file, node, f"{node.name} {says}")
+            raise fault(file, node, f"{node.name} {says}")
         if marks and node.name in steps:
-            raise _fault(file, node, f"there is a second {node.name}")
+            raise fault(file, node, f"there is a second {node.name}")
         if marks:
             steps[node.name] = _step(node, marks[0], functions, file)
             nodes[node.name] = node
     for step in steps.values():
         _check_needs(step, steps, nodes[step.id], file)
     return tuple(steps.values())
-
-
-@dataclass(frozen=True)
-class Cut:
-    """The part of a solution that stands behind some of its functions."""
-
-    text: str  # their definitions and those of the private names they use, in file order
-    defines: frozenset[str]
-    uses: frozenset[str]
-    imports: tuple[Import, ...]
-    built_on: tuple[tuple[str, str], ...]  # an earlier exercise's name, and its function
-
-
-def cut(solution_source: str, names: Iterable[str], file: str = "the solution") -> Cut:
-    """The part of a solution that `names` need, without wrong programs and comments between.
-
-    Raises `CourseFault` where that part cannot stand without the grader.
-    """
-    tree = parsed(solution_source, file)
-    right = [node for node in tree.body if not isinstance(node, Import) and not wrong_mark(node)]
-    kept: list[ast.stmt] = []
-    pending = list(names)
-    while pending:
-        name = pending.pop()
-        for node in right:
-            if node not in kept and name in bound_by(node):
-                kept.append(node)
-                pending += sorted(names_in(node))
-    kept.sort(key=lambda node: node.lineno)
-    uses = frozenset[str]().union(*map(names_in, kept))
-    wanted = uses | {"annotations"}  # the names used, and what `from __future__` switches on
-    used = [node for node in tree.body if isinstance(node, Import) and bound_by(node) & wanted]
-    for node in used:
-        if any(module.split(".")[0] == "grader" for module in _modules(node)):
-            raise _fault(file, node, "right functions must not need the grader")
-    return Cut(
-        text="\n\n\n".join(_lines_of(node, solution_source) for node in kept),
-        defines=frozenset[str]().union(*map(bound_by, kept)),
-        uses=uses,
-        imports=tuple(node for node in used if not _modules(node)[0].startswith(BUILDS_ON)),
-        built_on=tuple(pair for node in used for pair in _built_on(node, uses, file)),
-    )
-
-
-def _modules(node: Import) -> list[str]:
-    if isinstance(node, ast.ImportFrom):
-        return [node.module or ""]
-    return [alias.name for alias in node.names]
-
-
-def _built_on(node: Import, uses: frozenset[str], file: str) -> list[tuple[str, str]]:
-    module = _modules(node)[0]
-    if not module.startswith(BUILDS_ON):
-        return []
-    if isinstance(node, ast.Import) or any(alias.asname for alias in node.names):
-        says = f"import earlier functions by their own names: from {module} import …"
-        raise _fault(file, node, says)
-    earlier = module.removeprefix(BUILDS_ON)
-    return [(earlier, alias.name) for alias in node.names if alias.name in uses]
-
-
-def _lines_of(node: ast.stmt, source: str) -> str:
-    """A statement's lines, with its decorators and the comment that stands right above it."""
-    lines = source.split("\n")
-    marks = node.decorator_list if isinstance(node, Definition) else []
-    start = min([node.lineno, *(mark.lineno for mark in marks)]) - 1
-    while start and lines[start - 1].startswith("#"):
-        start -= 1
-    return "\n".join(lines[start : node.end_lineno])
 
 
 def parsed(source: str, file: str) -> ast.Module:
@@ -161,7 +91,7 @@ def definitions(tree: ast.Module, file: str) -> tuple[Definition, ...]:
     for node in tree.body:
         if isinstance(node, Definition) and wrong_mark(node) is None and node.name[0] != "_":
             if node.name in found:
-                raise _fault(file, node, f"there is a second {node.name}")
+                raise fault(file, node, f"there is a second {node.name}")
             found[node.name] = node
     return tuple(found.values())
 
@@ -178,10 +108,10 @@ def sentence_and_rest(node: Definition, file: str) -> tuple[str, str]:
     """The first line of a docstring and what follows it; raises `CourseFault` without one."""
     lines = (ast.get_docstring(node) or "").split("\n")
     if not lines[0].strip():
-        raise _fault(file, node, f"{node.name} has no docstring; its first line is what is read")
+        raise fault(file, node, f"{node.name} has no docstring; its first line is what is read")
     if len(lines) > 1 and lines[1].strip():
         says = f"the sentence of {node.name} must fit one line, with an empty line after it"
-        raise _fault(file, node, says)
+        raise fault(file, node, says)
     return lines[0].strip(), "\n".join(lines[2:]).strip()
 
 
@@ -220,11 +150,11 @@ def _step(node: ast.FunctionDef, mark: ast.expr, functions: Sequence[str], file:
     public = options.get("public", False)
     needs = (needs,) if isinstance(needs, str) else needs
     if type(points) is not int or points < 1:
-        raise _fault(file, mark, f"{node.name}: points must be a whole number, 1 or more")
+        raise fault(file, mark, f"{node.name}: points must be a whole number, 1 or more")
     if not isinstance(needs, tuple) or not all(isinstance(need, str) for need in needs):
-        raise _fault(file, mark, f"{node.name}: needs must be the name of a step, or a tuple")
+        raise fault(file, mark, f"{node.name}: needs must be the name of a step, or a tuple")
     if not isinstance(public, bool):
-        raise _fault(file, mark, f"{node.name}: public must be True or False")
+        raise fault(file, mark, f"{node.name}: public must be True or False")
     title, _ = sentence_and_rest(node, file)
     return Step(node.name, _graded(node, functions, file), title, points, needs, public)
 
@@ -232,17 +162,17 @@ def _step(node: ast.FunctionDef, mark: ast.expr, functions: Sequence[str], file:
 def _options(mark: ast.expr, file: str) -> dict[str, Any]:
     """The literal arguments of a `@step(…)`."""
     if not isinstance(mark, ast.Call):
-        raise _fault(file, mark, "@step needs its points, as in @step(points=2)")
+        raise fault(file, mark, "@step needs its points, as in @step(points=2)")
     given = dict(zip(STEP_OPTIONS, mark.args, strict=False))
     given |= {keyword.arg or "**": keyword.value for keyword in mark.keywords}
     unknown = [name for name in given if name not in STEP_OPTIONS]
     if unknown or len(mark.args) > len(STEP_OPTIONS):
-        raise _fault(file, mark, f"@step takes {', '.join(STEP_OPTIONS)} and nothing else")
+        raise fault(file, mark, f"@step takes {', '.join(STEP_OPTIONS)} and nothing else")
     try:
         return {name: ast.literal_eval(value) for name, value in given.items()}
     except (ValueError, TypeError):
         says = "the arguments of @step must be literal: they are read without running the suite"
-        raise _fault(file, mark, says) from None
+        raise fault(file, mark, says) from None
 
 
 def _graded(node: ast.FunctionDef, functions: Sequence[str], file: str) -> str:
@@ -258,7 +188,7 @@ def _graded(node: ast.FunctionDef, functions: Sequence[str], file: str) -> str:
     if not graded:
         near = did_you_mean(next(iter(named)), functions) if named else ""
         says = f"{node.name} calls no function of the exercise as student.<function>"
-        raise _fault(file, node, f"{says} ({', '.join(functions)}){near}")
+        raise fault(file, node, f"{says} ({', '.join(functions)}){near}")
     return graded[-1]
 
 
@@ -268,25 +198,25 @@ def _check_needs(step: Step, steps: dict[str, Step], node: ast.stmt, file: str) 
         if need not in steps:
             others = [name for name in steps if name != step.id]
             near = did_you_mean(need, others)
-            raise _fault(file, node, f"{step.id} needs {need}, which is no step here{near}")
+            raise fault(file, node, f"{step.id} needs {need}, which is no step here{near}")
         wanted = steps[need]
         if wanted.function != step.function:
             says = f"which grades {wanted.function}; only a step of {step.function} can count here"
-            raise _fault(file, node, f"{step.id} needs {need}, {says}")
+            raise fault(file, node, f"{step.id} needs {need}, {says}")
         if wanted.needs:
             says = "which needs a step itself; only a values step can be needed"
-            raise _fault(file, node, f"{step.id} needs {need}, {says}")
+            raise fault(file, node, f"{step.id} needs {need}, {says}")
 
 
 def _target(mark: ast.expr, names: Sequence[str], file: str) -> str:
     """The function that a wrong program stands in for."""
     arguments = mark.args if isinstance(mark, ast.Call) and not mark.keywords else []
     if len(arguments) != 1 or not isinstance(arguments[0], ast.Name):
-        raise _fault(file, mark, "name the function that goes wrong, as in @misconception(softmax)")
+        raise fault(file, mark, "name the function that goes wrong, as in @misconception(softmax)")
     target = arguments[0].id
     if target not in names:
         says = f"{target} is not a function of this exercise{did_you_mean(target, names)}"
-        raise _fault(file, mark, says)
+        raise fault(file, mark, says)
     return target
 
 
@@ -296,5 +226,6 @@ def _called(mark: ast.expr) -> str:
     return named.attr if isinstance(named, ast.Attribute) else getattr(named, "id", "")
 
 
-def _fault(file: str, node: Definition | ast.expr | ast.stmt, says: str) -> CourseFault:
+def fault(file: str, node: Definition | ast.expr | ast.stmt, says: str) -> CourseFault:
+    """The course's fault at a place in one of its files."""
     return CourseFault(f"{file}:{node.lineno}: {says}")

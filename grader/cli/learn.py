@@ -19,6 +19,7 @@ from grader.course import Course, Exercise, shown
 from grader.errors import EXIT_NOT_YET, UsageFault
 from grader.model import Feedback
 from grader.progress import DONE, Progress, Reached, Standing
+from grader.reference import reference_of
 from grader.reports.escape import encodable
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def solution(ctx: click.Context, exercise: str, give_up: bool) -> None:
             f"    {_command(folder, 'solution', chosen)} --give-up"
         )
         ctx.exit(EXIT_NOT_YET)
-    text = course.reference(chosen)
+    text = reference_of(course, chosen)
     if not passed and not reached.gave_up:
         notes = progress.change(course, chosen, lambda was: replace(was, gave_up=True))
         _warn(kept.notes + notes)

@@ -9,6 +9,7 @@ import pytest
 
 from grader import submissions
 from grader.course import Course
+from grader.reference import reference_of
 from grader.stubs import drift, untouched
 from grader.verify import verify
 
@@ -43,7 +44,7 @@ def test_the_untouched_stub_counts_as_not_started_in_every_function(exercise):
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=named)
 def test_the_shown_solution_is_a_submission_without_wrong_programs(exercise):
-    shown = submissions.of_bytes(COURSE.reference(exercise).encode(), "shown.py")
+    shown = submissions.of_bytes(reference_of(COURSE, exercise).encode(), "shown.py")
     assert shown.unreadable is None
     assert set(exercise.functions) <= set(shown.defines())
     wrong = {m.id.partition(".")[2] for m in exercise.misconceptions}

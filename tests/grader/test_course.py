@@ -12,6 +12,7 @@ import pytest
 
 from grader.course import Course, Exercise, shown
 from grader.errors import CourseFault, UsageFault
+from grader.reference import reference_of
 
 from .tiny_course import FILES, lay_out
 
@@ -130,7 +131,9 @@ def test_reading_a_course_imports_neither_torch_nor_numpy_nor_pytest(root):
     code = (
         "import sys; from pathlib import Path; from grader.course import Course\n"
         f"course = Course.open(Path({str(root)!r}))\n"
-        "for one in course.exercises: one.steps, one.hints, one.fresh_stub, course.reference(one)\n"
+        "from grader.reference import reference_of\n"
+        "for one in course.exercises:\n"
+        "    one.steps, one.hints, one.fresh_stub, reference_of(course, one)\n"
         "import grader.progress\n"
         "print([name for name in ('torch', 'numpy', 'pytest') if name in sys.modules])"
     )
@@ -272,11 +275,11 @@ def test_a_path_is_shown_the_shorter_way(root, monkeypatch):
 
 
 def test_the_reference_has_what_it_builds_on_and_no_wrong_program(course):
-    assert course.reference(course.exercises[1]) == SCALED_SUM_REFERENCE
+    assert reference_of(course, course.exercises[1]) == SCALED_SUM_REFERENCE
 
 
 def test_the_reference_of_an_exercise_alone_has_no_headings(course):
-    text = course.reference(course.exercises[0])
+    text = reference_of(course, course.exercises[0])
     assert "# --" not in text and "squares" not in text and "_WRONG" not in text
     assert text.count("_TWO = 2.0") == 1
 
@@ -284,7 +287,7 @@ def test_the_reference_of_an_exercise_alone_has_no_headings(course):
 @pytest.mark.parametrize("number", ["01", "02", "03"])
 def test_the_reference_runs_by_itself(course, number):
     names: dict[str, object] = {}
-    exec(compile(course.reference(course.exercise(number)), "reference", "exec"), names)
+    exec(compile(reference_of(course, course.exercise(number)), "reference", "exec"), names)
     found = {"01": lambda: names["halve"](names["double"](3.0)),
              "02": lambda: names["scaled_sum"]([1.0, 2.0], 0.5),
              "03": lambda: names["Counter"](1).add(2)}  # fmt: skip
@@ -296,7 +299,7 @@ def test_building_on_what_is_no_exercise_is_a_fault(course):
     changed = one.solution.read_text().replace("solutions.double", "solutions.duoble")
     one.solution.write_text(changed)
     with pytest.raises(CourseFault, match="did you mean double"):
-        course.reference(one)
+        reference_of(course, one)
 
 
 def test_two_things_of_one_name_cannot_share_a_file(course):
@@ -304,4 +307,4 @@ def test_two_things_of_one_name_cannot_share_a_file(course):
     changed = one.solution.read_text().replace("def scaled_sum", "_TWO = 3\n\n\ndef scaled_sum")
     one.solution.write_text(changed.replace("scale * sum", "_TWO * scale * sum"))
     with pytest.raises(CourseFault, match="both define _TWO"):
-        course.reference(one)
+        reference_of(course, one)

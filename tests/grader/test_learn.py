@@ -17,6 +17,7 @@ from grader import progress
 from grader.cli import learn
 from grader.course import Course
 from grader.progress import Reached
+from grader.reference import reference_of
 
 from .tiny_course import lay_out
 
@@ -282,7 +283,7 @@ def test_before_passing_the_solution_stays_shut_and_says_what_to_do(root):
 def test_after_passing_the_solution_opens_with_no_wrong_program_in_it(root):
     passes(root, "01")
     output = told("solution", "01")
-    assert output == Course.open(root).reference(Course.open(root).exercises[0])
+    assert output == reference_of(Course.open(root), Course.open(root).exercises[0])
     assert "misconception" not in output and "squares" not in output
 
 

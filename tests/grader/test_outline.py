@@ -9,7 +9,8 @@ import pytest
 
 from grader.errors import CourseFault
 from grader.model import Misconception, Step
-from grader.outline import cut, functions_of, misconceptions_of, steps_of
+from grader.outline import functions_of, misconceptions_of, steps_of
+from grader.reference import cut
 
 from .tiny_course import COUNTER, DOUBLE, DOUBLE_SUITE, SCALED_SUM
 

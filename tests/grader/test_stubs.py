@@ -11,6 +11,7 @@ import pytest
 
 from grader.course import Course
 from grader.errors import CourseFault, UsageFault
+from grader.reference import reference_of
 from grader.stubs import Source, derive, drift, restore, untouched
 
 from .tiny_course import COUNTER, DOUBLE, SCALED_SUM
@@ -167,7 +168,7 @@ def test_every_stub_and_every_reference_of_the_course_is_clean(exercise):
     if not exercise.solution.exists() or not exercise.lesson.exists():
         pytest.skip("not written yet")
     assert checked_by_ruff(exercise.fresh_stub) == ""
-    assert checked_by_ruff(Course.open(THE_COURSE).reference(exercise)) == ""
+    assert checked_by_ruff(reference_of(Course.open(THE_COURSE), exercise)) == ""
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("ruff"), reason="ruff is not installed")
