@@ -31,13 +31,15 @@ def reference_of(course: Course, exercise: Exercise) -> str:
     cuts = _cuts(course, exercise)
     nodes = [node for one in cuts.values() for node in one.imports]
     used = {name for one in cuts.values() for name in one.uses}
-    parts = [f'"""{exercise.number} · {exercise.title}: one right way to write it."""']
-    parts.append("\n" + import_lines(nodes, used))
+    title = f'"""{exercise.number} · {exercise.title}: one right way to write it."""'
+    sections = []
     for id_, one in sorted(cuts.items()):
-        heading = f"\n# -- from {id_} --" if id_ != exercise.id else f"\n# -- {id_} --"
-        parts += [heading, ""] if len(cuts) > 1 else []
-        parts.append("\n" + one.text + "\n")
-    return "\n".join(parts)
+        origin = id_ if id_ == exercise.id else f"from {id_}"
+        sections += [f"# -- {origin} --"] if len(cuts) > 1 else []
+        sections.append(one.text)
+    code = "\n\n\n".join(sections)
+    gap = "\n\n\n" if code.startswith(("def ", "class ", "@")) else "\n\n"
+    return f"{title}\n\n{import_lines(nodes, used)}{gap}{code}\n"
 
 
 def _cuts(course: Course, exercise: Exercise) -> dict[str, Cut]:
