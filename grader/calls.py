@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from grader.worker import measure
+from grader.worker.parts import copied
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +51,7 @@ class Died:
 
 
 @dataclass(frozen=True, eq=False)
-class Unsendable:
+class NotSent:
     """It returned something that is not of the wire's closed set."""
 
     what: str
@@ -79,7 +78,7 @@ class Trapped:
     operations: tuple[str, ...]
 
 
-Answer = Value | Raised | Died | Unsendable | Garbled | Missing | Trapped
+Answer = Value | Raised | Died | NotSent | Garbled | Missing | Trapped
 Answerer = Callable[[Call], Answer]
 
 
@@ -89,23 +88,6 @@ class Recorded:
 
     call: Call
     answer: Answer
-
-
-def copied(part: Any) -> Any:
-    """The same value with every tensor copied, strides kept and one object staying one."""
-    return _copied(part, {})
-
-
-def _copied(part: Any, memo: dict[int, torch.Tensor]) -> Any:
-    if isinstance(part, torch.Tensor):
-        if id(part) not in memo:
-            memo[id(part)] = part.detach().clone().requires_grad_(part.requires_grad)
-        return memo[id(part)]
-    if isinstance(part, (list, tuple)):
-        return type(part)(_copied(inner, memo) for inner in part)
-    if isinstance(part, dict):
-        return {key: _copied(inner, memo) for key, inner in part.items()}
-    return part
 
 
 def in_process(namespace: dict[str, Any]) -> Answerer:

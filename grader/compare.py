@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +37,17 @@ class Different(AssertionError):
         self.difference = difference
 
 
-def same(got: Any, expected: Any) -> bool:
-    """Whether two values agree in type, shape, dtype, device and values; raises `Different`."""
-    return _holds(difference(got, expected))
+def same(got: Any, expected: Any, parts: str = "") -> bool:
+    """Whether two values agree in type, shape, dtype, device and values; raises `Different`.
+
+    parts: names for the parts of a tuple, as in "q k v".
+    """
+    return _holds(difference(got, expected, parts=parts))
 
 
-def same_values(got: Any, expected: Any) -> bool:
+def same_values(got: Any, expected: Any, parts: str = "") -> bool:
     """Whether two values agree but for dtype and device; raises `Different`."""
-    return _holds(difference(got, expected, values_only=True))
+    return _holds(difference(got, expected, values_only=True, parts=parts))
 
 
 def _holds(found: Difference | None) -> bool:
@@ -54,7 +57,7 @@ def _holds(found: Difference | None) -> bool:
 
 
 def difference(
-    got: Any, expected: Any, values_only: bool = False, where: str = "the result"
+    got: Any, expected: Any, values_only: bool = False, where: str = "the result", parts: str = ""
 ) -> Difference | None:
     """The first difference, or None."""
     if isinstance(expected, torch.Tensor):
@@ -64,13 +67,13 @@ def difference(
     if isinstance(expected, (tuple, list)):
         if type(got) is not type(expected) or len(got) != len(expected):
             return _unlike("structure", where, got, expected)
-        parts = ((f"part {i} of {where}", g, e)
-                 for i, (g, e) in enumerate(zip(got, expected, strict=True)))  # fmt: skip
-        return next(_differences(parts, values_only), None)
+        named = [f"`{name}`" for name in parts.split()]
+        names = named or [f"part {i} of {where}" for i in range(len(expected))]
+        return next(_differences(zip(names, got, expected, strict=True), values_only), None)
     if isinstance(expected, dict):
         if type(got) is not dict or got.keys() != expected.keys():
             return _unlike("structure", where, got, expected)
-        entries = ((f"`{key}`", got[key], expected[key]) for key in expected)
+        entries = ((_quoted(key), got[key], expected[key]) for key in expected)
         return next(_differences(entries, values_only), None)
     if type(got) is not type(expected):
         return _unlike("type", where, got, expected)
@@ -80,7 +83,11 @@ def difference(
     return None
 
 
-def _differences(parts: Iterator[tuple[str, Any, Any]], values_only: bool) -> Iterator[Difference]:
+def _quoted(key: str) -> str:
+    return key if "`" in key else f"`{key}`"
+
+
+def _differences(parts: Iterable[tuple[str, Any, Any]], values_only: bool) -> Iterator[Difference]:
     for where, got, expected in parts:
         found = difference(got, expected, values_only, where)
         if found:
@@ -88,10 +95,11 @@ def _differences(parts: Iterator[tuple[str, Any, Any]], values_only: bool) -> It
 
 
 def _unlike(kind: str, where: str, got: Any, expected: Any) -> Difference:
-    if got is None:
-        says = f"{_upper(where)} is None where {words.kind(expected)} was expected."
-    else:
-        says = f"{_upper(where)} is {words.kind(got)} where {words.kind(expected)} was expected."
+    says = f"{_upper(where)} is {words.kind(got)} where {words.kind(expected)} was expected."
+    if got is None and where == "the result":
+        says += " Does your function end in `return`?"
+    if type(got) is list and type(expected) is tuple:
+        says += " Return its parts with commas between them, without brackets."
     return Difference(kind, says, got, expected)
 
 
@@ -108,15 +116,17 @@ def _of_tensors(
             f"where {words.shape(expected)} was expected."
         )
         return Difference("shape", says, got, expected)
-    if not values_only:
-        for kind in ("dtype", "device"):
+    # A meta tensor has no values: one that nobody asked for is a difference of its own.
+    meta = "meta" in (got.device.type, expected.device.type)
+    if not values_only or meta:
+        for kind in ("device",) if values_only else ("dtype", "device"):
             ours, theirs = getattr(expected, kind), getattr(got, kind)
             if str(ours).split(":")[0] != str(theirs).split(":")[0]:
                 says = (
                     f"{_upper(where)} has {kind} {_bare(theirs)} where {_bare(ours)} was expected."
                 )
                 return Difference(kind, says, got, expected)
-    if "meta" in (got.device.type, expected.device.type):
+    if meta:
         return None
     return _of_values(got, expected, where)
 
@@ -128,11 +138,11 @@ def _bare(thing: Any) -> str:
 def tolerance(got: torch.Tensor, expected: torch.Tensor) -> float:
     """What may lie between two equals, relative to the size of the numbers.
 
-    By the coarser dtype of the two, growing with the root of the longest axis, as
-    rounding errors of a sum do.
+    By the dtype that was expected (single precision for doubles that came back as such),
+    growing with the root of the longest axis, as rounding errors of a sum do.
     """
-    floats = [t.dtype for t in (got, expected) if t.dtype in ROUNDINGS]
-    each = (torch.finfo(dtype).eps * ROUNDINGS[dtype] for dtype in floats)
+    dtypes = {expected.dtype, got.dtype if got.dtype is torch.float32 else expected.dtype}
+    each = (torch.finfo(d).eps * ROUNDINGS[d] for d in dtypes if d in ROUNDINGS)
     return max(each, default=0.0) * math.sqrt(max(expected.shape, default=1))
 
 
@@ -144,15 +154,19 @@ def agreement(got: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     finite = ours.isfinite() & theirs.isfinite()
     sizes = ours[ours.isfinite()]
     scale = sizes.square().mean().sqrt().item() if sizes.numel() else 0.0
-    close = (ours - theirs).abs() <= tolerance(got, expected) * (ours.abs() + scale)
+    allowed = tolerance(got, expected) * (ours.abs() + scale)
+    if got.is_floating_point():  # what came back coarser was rounded once more
+        allowed += torch.finfo(got.dtype).eps * ours.abs()
+    close = (ours - theirs).abs() <= allowed
     alike = (ours == theirs) | (ours.isnan() & theirs.isnan())  # infinities, NaN where asked
     return torch.where(finite, close | alike, alike)
 
 
 def _comparable(tensor: torch.Tensor) -> torch.Tensor:
-    """On the CPU, as float64; complex numbers, which nobody asked for, by their real part."""
+    """On the CPU, as float64; a number with an imaginary part is none here."""
     plain = tensor.detach().cpu()
-    plain = plain.real if plain.is_complex() else plain
+    if plain.is_complex():
+        plain = plain.real.masked_fill(plain.imag != 0, math.nan)
     return plain.to(torch.float64)
 
 

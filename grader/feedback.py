@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from grader import words
@@ -14,22 +15,24 @@ from grader.calls import (
     Died,
     Garbled,
     Missing,
+    NotSent,
     Raised,
     Trapped,
-    Unsendable,
     Value,
 )
 from grader.compare import Difference
 from grader.model import Case, Verdict
 from grader.submissions import Submission
 
-VERDICTS: dict[type, Verdict] = {
-    Raised: Verdict.RAISED,
-    Unsendable: Verdict.FAILED,
-    Garbled: Verdict.CRASHED,
-    Missing: Verdict.NOT_STARTED,
-    Trapped: Verdict.FORBIDDEN,
-}
+VERDICTS = MappingProxyType(
+    {
+        Raised: Verdict.RAISED,
+        NotSent: Verdict.FAILED,
+        Garbled: Verdict.CRASHED,
+        Missing: Verdict.NOT_STARTED,
+        Trapped: Verdict.FORBIDDEN,
+    }
+)
 # How torch and Python say that there was no memory; a hint for the wording, worth no points.
 MEMORY_WORDS = ("can't allocate memory", "out of memory", "bad_alloc")
 
@@ -68,7 +71,7 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
                 f"{subject} took its whole process down: {answer.detail}. "
                 "What in it could end Python itself?"
             )
-        case Unsendable():
+        case NotSent():
             return (
                 f"{subject} returned {_article(answer.what)}, which cannot be graded. "
                 "A plain torch.Tensor (or what the docstring says) is expected."
@@ -122,21 +125,29 @@ def case_of(
     """The failing case: the call, its inputs, what came back, and how it differs."""
     named = _named_inputs(call, contract)
     inputs = tuple((name, words.shown(value)) for name, value in named if value is not None)
+    compared = isinstance(answer, Value) and call.mode != "strays" and _tells(difference)
     return Case(
         call=_call_text(call, contract),
         inputs=inputs,
-        returned=_shown(answer, difference.got if difference else None),
-        expected=_shown(expected, difference.expected if difference else None),
+        returned=_shown(answer, difference) if compared else "",
+        expected=_shown(expected, difference, theirs=True) if compared else "",
         difference=difference.says if difference else "",
         pattern=difference.pattern if difference else "",
     )
 
 
-def _shown(answer: Answer | None, part: Any) -> str:
+def _tells(difference: Difference | None) -> bool:
+    """Whether values beside each other say more than the sentence does."""
+    return difference is None or difference.kind in ("values", "not finite", "argument")
+
+
+def _shown(answer: Answer | None, difference: Difference | None, theirs: bool = False) -> str:
     """The part of an answer that differs, or all of it."""
     if not isinstance(answer, Value):
         return ""
-    return words.shown(answer.value if part is None else part)
+    if difference is None:
+        return words.shown(answer.value)
+    return words.shown(difference.expected if theirs else difference.got)
 
 
 def _named_inputs(call: Call, contract: Callable[..., Any]) -> list[tuple[str, Any]]:

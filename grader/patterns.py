@@ -96,6 +96,9 @@ def _sums(got: torch.Tensor, expected: torch.Tensor, right: torch.Tensor) -> str
     off = (sums - wanted).abs() > 1e-2
     if not off.any():
         return None
+    if not (off & wanted.gt(0)).any():
+        return "a row with nothing to attend to is not all zeros"
+    off &= wanted.gt(0)
     row = int(off.reshape(-1).nonzero()[0])
     total = words.number(round(sums.reshape(-1)[row].item(), 3))
     if got.dim() >= 2 and (got.sum(-2) - 1).abs().lt(1e-2).all():

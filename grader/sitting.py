@@ -96,8 +96,8 @@ class Sitting:
         for finding in self.findings:
             if step.function in finding.functions:
                 says = (
-                    f"`{finding.spelling}` does the very thing this exercise asks you to build. "
-                    "What would you have to do to get its result yourself?"
+                    f"`{finding.spelling}` does the work, or part of it, that this exercise asks "
+                    "you to do yourself. Which simpler operations is it made of?"
                 )
                 return StepOutcome(
                     step, Verdict.FORBIDDEN, says, line=finding.line, of_the_file=True

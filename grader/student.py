@@ -13,15 +13,15 @@ from grader.calls import (
     Died,
     Garbled,
     Missing,
+    NotSent,
     Raised,
     Recorded,
     Trapped,
-    Unsendable,
     Value,
-    copied,
 )
 from grader.exchange import Line, WorkerDied
 from grader.worker import wire
+from grader.worker.parts import copied
 
 
 class NoValue(Exception):
@@ -75,14 +75,14 @@ class Asked:
     def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:
         """The vector-Jacobian product: a gradient or None per floating-point argument.
 
-        Keys are paths that begin with the parameter's name: "q", "params.w_1".
+        Keys say whose it is, by the parameter's name: "the gradient of `params.w_1`".
         """
         call = Call(self._name, args, kwargs, "gradients", cotangent)
         found = self._player.ask(call)
         if type(found) is not dict:  # a worker may say anything
             return {"gradients": found}
         names = list(inspect.signature(self._contract).parameters)
-        return {_named(path, names): gradient for path, gradient in found.items()}
+        return {f"the gradient of `{_named(p, names)}`": found[p] for p in found}
 
     def arguments_after(self, *args: Any, **kwargs: Any) -> list[Any]:
         """The arguments as the function leaves them."""
@@ -124,7 +124,7 @@ def read_answer(message: dict[str, Any]) -> Answer:
     """A worker's message as an answer; whatever does not fit the form is garbled."""
     match message:
         case {"fired": [str(), *_] as fired}:
-            return Trapped(tuple(str(name)[:60] for name in fired))
+            return Trapped(tuple(str(name)[:60] for name in fired[:3]))
         case {"value": value}:
             return Value(value)
         case {"raised": {"type": str(kind), "builtin": str(builtin), "text": str(text)} as raised}:
@@ -132,7 +132,7 @@ def read_answer(message: dict[str, Any]) -> Answer:
             known = line if type(line) is int and 0 < line < 10**6 else None
             return Raised(kind[:100], builtin[:100], text[:2000], known)
         case {"unsendable": str(what)}:
-            return Unsendable(what[:200])
+            return NotSent(what[:200])
         case {"missing": str(function)}:
             return Missing(function[:100])
     return Garbled("an answer of an unknown form")

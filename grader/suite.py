@@ -102,8 +102,9 @@ def follows_device(function: Asked, *args: Any, **kwargs: Any) -> bool:
     strays = function.strays(*args, **kwargs)
     if strays == []:
         return True
-    names = ", ".join(f"`{name}`" for name in strays[:3] if type(name) is str)
-    says = "A tensor made inside your function does not follow the device of its inputs" + (
-        f": look at {names}." if names else "."
-    )
+    wanted = "the device you are given" if "device" in kwargs else "the device of its inputs"
+    calls = strays if type(strays) is list else []  # a worker may say anything
+    names = dict.fromkeys(str(call).partition("(")[0] for call in calls[:3])
+    says = f"A tensor in your function does not follow {wanted}"
+    says += f": look at {', '.join(f'`{name}`' for name in names)}." if names else "."
     raise Different(Difference("device", says))

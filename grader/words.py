@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from grader.worker.wire import Handle
+
 MAX_ROWS = 8
 MAX_COLUMNS = 8
 MAX_TEXT = 60
@@ -32,6 +34,8 @@ def kind(value: Any) -> str:
         return f"a tensor of shape {shape(value)}"
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, Handle):
+        return f"an object of your class {_short(value.type_name)}"
     article = "an" if type(value).__name__[0] in "aeiou" else "a"
     return f"{article} {type(value).__name__}"
 
@@ -44,6 +48,8 @@ def shown(value: Any) -> str:
         return number(value)
     if isinstance(value, str):
         return _short(repr(value))
+    if isinstance(value, Handle):
+        return kind(value)
     if isinstance(value, (tuple, list)):
         inner = ", ".join(kind(part) if _is_big(part) else shown(part) for part in value)
         return _short(f"({inner})" if isinstance(value, tuple) else f"[{inner}]")

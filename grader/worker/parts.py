@@ -1,0 +1,43 @@
+"""Values with tensors somewhere inside: lists, tuples and dicts taken apart and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+def mapped(part: Any, change: Change) -> Any:
+    """The same structure with every tensor changed; one object stays one."""
+    return _mapped(part, change, {})
+
+
+def _mapped(part: Any, change: Change, memo: dict[int, torch.Tensor]) -> Any:
+    if isinstance(part, torch.Tensor):
+        if id(part) not in memo:
+            memo[id(part)] = change(part)
+        return memo[id(part)]
+    if isinstance(part, (list, tuple)):
+        return type(part)(_mapped(inner, change, memo) for inner in part)
+    if isinstance(part, dict):
+        return {key: _mapped(inner, change, memo) for key, inner in part.items()}
+    return part
+
+
+def copied(part: Any) -> Any:
+    """The same value with every tensor copied, gradients asked for where they were."""
+    return mapped(part, lambda t: t.detach().clone().requires_grad_(t.requires_grad))
+
+
+def tensors_in(part: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in a value, in order."""
+    if isinstance(part, torch.Tensor):
+        yield part
+    elif isinstance(part, (list, tuple)):
+        for inner in part:
+            yield from tensors_in(inner)
+    elif isinstance(part, dict):
+        yield from tensors_in(list(part.values()))
