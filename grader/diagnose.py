@@ -26,7 +26,8 @@ class Evidence:
 
     step: str
     function: str
-    values: bool  # a values step; side steps speak only for themselves
+    values: bool  # a values step, not one on dtype, device or the like
+    passed: bool
     cases: Mapping[str, Trace]
 
 
@@ -86,8 +87,7 @@ def diagnose(
     """A diagnosis for every failed step, from what the submission answered in all of them.
 
     A wrong program explains a step when it answers every call of it as the submission
-    did and some call unlike the reference, and agrees with the submission in every values
-    step of the same function too.
+    did and some call visibly unlike the reference, and no step that passed contradicts it.
     """
     found = {evidence.step: _explaining(atlas, evidence, all_steps) for evidence in failed}
     certain = {wrongs[0].id for wrongs in found.values() if len(wrongs) == 1}
@@ -118,18 +118,48 @@ def _settled(
 def _explaining(
     atlas: Atlas, failed: Evidence, all_steps: Sequence[Evidence]
 ) -> list[Misconception]:
-    company = [e for e in all_steps if e.values and e.function == failed.function and e != failed]
-    for strict in (True, False):
+    passed = [evidence for evidence in all_steps if evidence.passed]
+    # Where a side step failed, the very thing that the loose comparison ignores is wrong.
+    for strict in (True, False) if failed.values else (True,):
         found = [
             wrong
             for wrong in atlas.wrongs()
             if _answers_alike(atlas, wrong, [failed], strict)
-            and _shows(atlas, wrong, failed)
-            and _answers_alike(atlas, wrong, company, strict=False)
+            and (_shows(atlas, wrong, failed) or _shows_elsewhere(atlas, wrong, failed, all_steps))
+            and not _contradicted(atlas, wrong, failed, passed)
         ]
         if found:
             return found
     return []
+
+
+def _contradicted(
+    atlas: Atlas, wrong: Misconception, failed: Evidence, passed: Sequence[Evidence]
+) -> bool:
+    """Whether a step that passed shows that this mistake is not made.
+
+    Only steps of the function that failed, and of the one the mistake is in, can tell: what
+    other functions do with it is the submission's own affair.
+    """
+    telling = [e for e in passed if e.function in (failed.function, wrong.function)]
+    return not _answers_alike(atlas, wrong, telling, strict=False)
+
+
+def _shows_elsewhere(
+    atlas: Atlas, wrong: Misconception, failed: Evidence, all_steps: Sequence[Evidence]
+) -> bool:
+    """Whether a step that only raised has the mistake that other steps of the function show.
+
+    Alike exceptions alone name nothing; here the wrong program raises where the submission
+    does, and answers as it does where both answer.
+    """
+    others = [e for e in all_steps if e.function == failed.function and not e.passed and e.values]
+    raised = any(isinstance(recorded.answer, Raised) for _, _, recorded in _calls([failed]))
+    return (
+        raised
+        and _answers_alike(atlas, wrong, others, strict=False)
+        and any(_shows(atlas, wrong, other) for other in others)
+    )
 
 
 def _calls(evidence: Iterable[Evidence]) -> Iterable[tuple[str, int, Recorded]]:
@@ -143,7 +173,7 @@ def _answers_alike(
     atlas: Atlas, wrong: Misconception, evidence: Sequence[Evidence], strict: bool
 ) -> bool:
     return all(
-        alike(recorded.answer, atlas.of(wrong, case, i, recorded.call), recorded.call, strict)
+        alike(recorded.answer, atlas.of(wrong, case, i, recorded.call), strict)
         for case, i, recorded in _calls(evidence)
     )
 
@@ -154,12 +184,12 @@ def _shows(atlas: Atlas, wrong: Misconception, evidence: Evidence) -> bool:
         answer = atlas.of(wrong, case, i, recorded.call)
         if isinstance(answer, Value):
             reference = atlas.reference(case, i, recorded.call)
-            if differs(answer, reference, recorded.call):
+            if differs(answer, reference):
                 return True
     return False
 
 
-def alike(answer: Answer, other: Answer, call: Call, strict: bool = True) -> bool:
+def alike(answer: Answer, other: Answer, strict: bool = True) -> bool:
     """Whether two answers to one call are the same up to rounding.
 
     strict: dtypes and devices count. Exceptions are alike when their builtin types are;
@@ -167,8 +197,6 @@ def alike(answer: Answer, other: Answer, call: Call, strict: bool = True) -> boo
     """
     match answer, other:
         case Value(ours), Value(theirs):
-            if call.mode == "strays":
-                return bool(ours) == bool(theirs)
             return _values_alike(ours, theirs, strict)
         case Raised(), Raised():
             return answer.builtin == other.builtin
@@ -177,7 +205,7 @@ def alike(answer: Answer, other: Answer, call: Call, strict: bool = True) -> boo
 
 def _values_alike(ours: Any, theirs: Any, strict: bool) -> bool:
     if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
-        if ours.shape != theirs.shape or (strict and ours.dtype != theirs.dtype):
+        if ours.shape != theirs.shape or (strict and _kind(ours) != _kind(theirs)):
             return False
         if ours.device.type == "meta" or theirs.device.type == "meta":
             return ours.device.type == theirs.device.type
@@ -193,31 +221,35 @@ def _values_alike(ours: Any, theirs: Any, strict: bool) -> bool:
     return type(ours) is type(theirs) and bool(ours == theirs)
 
 
-def differs(answer: Answer, reference: Answer, call: Call) -> bool:
+def differs(answer: Answer, reference: Answer) -> bool:
     """Whether an answer is visibly not the reference's.
 
     Booleans, whole numbers, shapes, dtypes and exceptions differ by any element, floats
     by 2 % of the reference's root mean square.
     """
     if not isinstance(answer, Value) or not isinstance(reference, Value):
-        return not alike(answer, reference, call)
-    if call.mode == "strays":
-        return bool(answer.value) != bool(reference.value)
+        return not alike(answer, reference)
     return _values_differ(answer.value, reference.value)
 
 
 def _values_differ(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
-        if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+        if ours.shape != theirs.shape or _kind(ours) != _kind(theirs):
             return True
+        if theirs.device.type == "meta":
+            return False
         if not theirs.is_floating_point():
             return not torch.equal(ours, theirs)
-        return _floats_differ(ours.double(), theirs.double())
+        return _floats_differ(ours.cpu().double(), theirs.cpu().double())
     if isinstance(ours, (list, tuple)) and type(ours) is type(theirs) and len(ours) == len(theirs):
         return any(_values_differ(a, b) for a, b in zip(ours, theirs, strict=True))
     if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
         return any(_values_differ(ours[key], theirs[key]) for key in ours)
     return not _values_alike(ours, theirs, strict=True)
+
+
+def _kind(tensor: torch.Tensor) -> tuple[torch.dtype, str]:
+    return tensor.dtype, tensor.device.type
 
 
 def _floats_differ(ours: torch.Tensor, theirs: torch.Tensor) -> bool:

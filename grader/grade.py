@@ -86,7 +86,11 @@ class Examiner:
         """The outcomes with their diagnoses and failing cases."""
         evidence = {
             outcome.step.id: Evidence(
-                outcome.step.id, outcome.step.function, not outcome.step.needs, outcome.evidence
+                step=outcome.step.id,
+                function=outcome.step.function,
+                values=not outcome.step.needs,
+                passed=outcome.verdict is Verdict.PASSED,
+                cases=outcome.evidence,
             )
             for outcome in outcomes
             if outcome.evidence

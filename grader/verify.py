@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.bank import Bank, Namespace
-from grader.calls import Call, Recorded, Value
+from grader.calls import Recorded, Value
 from grader.course import Course, Exercise
 from grader.diagnose import Atlas, alike, differs
 from grader.grade import Examiner, Terms, with_examiner
@@ -22,7 +22,7 @@ KILLED = (Verdict.FAILED, Verdict.RAISED)
 
 
 @dataclass(frozen=True)
-class Finding:
+class BrokenPromise:
     """One broken promise, and where."""
 
     exercise: str
@@ -42,7 +42,7 @@ class Figures:
     killed: int
     named: int  # given their own name by some step
     alone: int  # given no other name beside it
-    findings: tuple[Finding, ...]
+    findings: tuple[BrokenPromise, ...]
 
 
 def verify(course: Course, exercise: Exercise) -> Figures:
@@ -79,7 +79,7 @@ def _figures(examiner: Examiner) -> Figures:
         killed=sum(trial.killed for trial in trials.values()),
         named=sum(trial.named for trial in trials.values()),
         alone=sum(trial.alone for trial in trials.values()),
-        findings=tuple(Finding(exercise.id, where, says) for where, says in findings),
+        findings=tuple(BrokenPromise(exercise.id, where, says) for where, says in findings),
     )
 
 
@@ -112,9 +112,7 @@ class Trial:
         """Whether some step fails on it, and for what it returns, not only for what it raises."""
         return bool(self.kills) and any(
             isinstance(recorded.answer, Value)
-            and differs(
-                recorded.answer, self.atlas.reference(case, i, recorded.call), recorded.call
-            )
+            and differs(recorded.answer, self.atlas.reference(case, i, recorded.call))
             for outcome in self.outcomes
             if outcome.step.id in self.kills
             for case, trace in outcome.evidence.items()
@@ -166,9 +164,8 @@ def _is_prefix(trace: Sequence[Recorded], whole: Sequence[Recorded]) -> bool:
 
 
 def _same_question(ours: Recorded, theirs: Recorded) -> bool:
-    question = Call(ours.call.function)
     mine, its = (Value([list(r.call.args), r.call.kwargs]) for r in (ours, theirs))
-    return alike(mine, its, question)
+    return alike(mine, its)
 
 
 def _of_declarations(exercise: Exercise) -> Iterator[Said]:
@@ -253,6 +250,6 @@ def _alike(one: Trial, other: Trial) -> bool:
             return False
         for case in ours.evidence.keys() & theirs.evidence.keys():
             pairs = zip(ours.evidence[case], theirs.evidence[case], strict=False)
-            if not all(alike(a.answer, b.answer, a.call) for a, b in pairs):
+            if not all(alike(a.answer, b.answer) for a, b in pairs):
                 return False
     return True

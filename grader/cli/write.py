@@ -59,13 +59,13 @@ def new(folder: Path | None, name: str) -> None:
 @click.pass_obj
 def verify(folder: Path | None, exercises: tuple[str, ...]) -> None:
     """Prove that EXERCISES (all, if none is named) keep their promises, with figures."""
-    from grader.verify import Finding
+    from grader.verify import BrokenPromise
     from grader.verify import verify as verified
 
     course, chosen = _chosen(folder, exercises)
     heading = ("exercise", "functions", "steps", "points", "wrong", "killed", "named", "alone")
     click.echo("{:<24}{:>10}{:>7}{:>8}{:>7}{:>8}{:>7}{:>7}".format(*heading))
-    findings: list[Finding] = []
+    findings: list[BrokenPromise] = []
     for exercise in chosen:
         figures = verified(course, exercise)
         findings.extend(figures.findings)

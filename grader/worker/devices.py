@@ -44,9 +44,11 @@ class _Books(TorchFunctionMode):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         origin = self._origin(func, args, kwargs, result)
-        if origin is not None:
-            for tensor in tensors_in(result):
+        for tensor in tensors_in(result):
+            if origin is not None:
                 self.elsewhere[id(tensor)] = (tensor, origin)
+            else:  # moved home, which on one device gives the very same object
+                self.elsewhere.pop(id(tensor), None)
         return result
 
     def origin_of(self, tensor: torch.Tensor) -> str | None:

@@ -49,10 +49,14 @@ def test_five_percent_is_a_difference_in_half_precision_too():
 @pytest.mark.parametrize(
     "got, expected, sentence",
     [
-        (None, EYE, "The result is None where a tensor of shape (3, 3) was expected."),
+        (None, EYE,
+         "The result is None where a tensor of shape (3, 3) was expected. "
+         "Does your function end in `return`?"),
         ([1.0], EYE, "The result is a list of 1 where a tensor of shape (3, 3) was expected."),
         ((EYE,), (EYE, EYE), "The result is a tuple of 1 where a tuple of 2 was expected."),
-        ([EYE, EYE], (EYE, EYE), "The result is a list of 2 where a tuple of 2 was expected."),
+        ([EYE, EYE], (EYE, EYE), 
+         "The result is a list of 2 where a tuple of 2 was expected. "
+         "Return its parts with commas between them, without brackets."),
         (EYE[:2], EYE, "The result has shape (2, 3) where (3, 3) was expected."),
         (EYE.double(), EYE, "The result has dtype float64 where float32 was expected."),
         (EYE.to("meta"), EYE, "The result has device meta where cpu was expected."),
@@ -87,6 +91,27 @@ def test_values_alone_ignore_dtype_device_and_bool_as_zero_and_one():
     assert same_values(EYE.double(), EYE)
     assert same_values(EYE, EYE.bool())
     assert not difference(EYE.int(), EYE.bool(), values_only=True)
+
+
+def test_a_meta_tensor_has_no_values_and_is_equal_to_none_that_has():
+    found = difference(torch.empty(3, 3, device="meta"), EYE, values_only=True)
+    assert found and found.kind == "device"
+
+
+def test_an_imaginary_part_is_a_difference():
+    assert difference(torch.tensor([1 + 9j]), torch.tensor([1.0]), values_only=True)
+    assert not difference(torch.tensor([1 + 0j]), torch.tensor([1.0]), values_only=True)
+
+
+def test_half_precision_buys_no_tolerance_where_single_was_expected():
+    right = torch.rand(5, 5, generator=torch.Generator().manual_seed(2)) + 0.5
+    assert same_values(right.bfloat16(), right)
+    assert difference((right * 1.02).bfloat16(), right, values_only=True)
+
+
+def test_the_parts_of_a_tuple_may_have_names():
+    found = difference((EYE, EYE * 2), (EYE, EYE), parts="output weights")
+    assert found and found.says.startswith("`weights` has 2 at [0, 0]")
 
 
 def test_a_failing_comparison_raises_its_difference():

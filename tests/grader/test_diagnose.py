@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.calls import Call, Died, Raised, Value
+from grader.calls import Died, Raised, Value
 from grader.course import Course
 from grader.diagnose import alike, differs
 from grader.grade import Terms, with_examiner
 from grader.model import Certainty, Feedback
 
 ROOT = Path(__file__).resolve().parents[2]
-CALL = Call("f")
 TENS = torch.full((4,), 10.0)
 
 
@@ -87,6 +86,47 @@ def test_a_mistake_that_stands_in_no_list_gets_no_name():
     assert found and not any(found.values())
 
 
+def test_a_step_that_only_raises_has_the_name_that_later_steps_of_the_function_give():
+    def changes(right):
+        return {"project": lambda x, w, b=None: x @ w.T if b is None else x @ w.T + b}
+
+    found = named("01", changes)
+    assert set(map(tuple, found.values())) == {("transposes_the_weights",)}
+
+
+def test_a_mistake_elsewhere_in_a_function_does_not_silence_a_name():
+    """No scale, and a mask that fills with a number: what has no mask still shows the scale."""
+
+    def changes(right):
+        def attention(q, k, v, mask=None):
+            scores = q @ k.mT
+            if mask is not None:
+                scores = scores.masked_fill(~mask, -77.0)
+            weights = torch.softmax(scores, -1)
+            return weights @ v, weights
+
+        return {"attention": attention}
+
+    names = [names for names in named("05", changes).values() if names]
+    assert names and all(name == ["never_scales"] for name in names)
+
+
+def test_a_stray_tensor_is_not_blamed_on_another_one():
+    def changes(right):
+        return {"project": lambda x, w, b=None: right["project"](x.cpu(), w.cpu(), b)}
+
+    found = named("01", changes)
+    assert found and not any(found.values())
+
+
+def test_a_wrong_dtype_is_not_told_to_be_another_one():
+    def changes(right):
+        return {"softmax": lambda x, dim=-1: right["softmax"](x.double(), dim)}
+
+    found = named("04", changes)
+    assert found and "single" not in str(found)
+
+
 def test_an_exception_alone_names_no_mistake():
     def changes(right):
         def apply_mask(scores, mask):
@@ -114,12 +154,12 @@ def test_an_exception_alone_names_no_mistake():
     ],
 )  # fmt: skip
 def test_answers_are_alike_up_to_rounding_and_exceptions_by_type(one, other, expected):
-    assert alike(one, other, CALL) == expected
+    assert alike(one, other) == expected
 
 
 def test_dtypes_count_only_where_one_is_strict():
-    assert not alike(Value(TENS), Value(TENS.double()), CALL, strict=True)
-    assert alike(Value(TENS), Value(TENS.double()), CALL, strict=False)
+    assert not alike(Value(TENS), Value(TENS.double()), strict=True)
+    assert alike(Value(TENS), Value(TENS.double()), strict=False)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +174,7 @@ def test_dtypes_count_only_where_one_is_strict():
     ],
 )
 def test_two_percent_of_the_references_size_is_a_visible_difference(answer, expected):
-    assert differs(Value(answer), Value(TENS), CALL) == expected
+    assert differs(Value(answer), Value(TENS)) == expected
 
 
 def test_the_certainty_of_a_diagnosis_follows_from_its_alternatives():

@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "grader"
 
 # From the bottom up; a module may import from lower lines, or from further left on its own.
 LAYERS = (
-    ("worker.tensors", "worker.wire", "worker.measure", "worker.limits", "worker.traps",
+    ("worker.tensors", "worker.wire", "worker.parts", "worker.devices", "worker.measure",
+     "worker.limits", "worker.traps",
      "worker.imports", "worker.serve", "worker.nursery"),
     ("errors", "model", "operations", "words"),
     ("patterns", "compare", "suite"),

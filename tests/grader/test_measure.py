@@ -123,15 +123,55 @@ def test_a_device_that_is_asked_for_is_followed(function, follows):
     assert (measure.strays(function, (3,), {"device": "cpu"}) == []) == follows
 
 
-def test_right_programs_cost_no_use_of_meta():
-    """Its first use imports some 800 modules and takes a second."""
+def index_from_the_cpu(x):
+    return x[torch.arange(2)]
+
+
+def filled_bit_by_bit(x):
+    out = torch.zeros(2, 2)
+    out[0] = x[0]
+    return out
+
+
+def two_strays_meet(x):
+    return x * (torch.ones(2, 2) + torch.arange(2)).to(x.device)
+
+
+MORE = [
+    Taught("index", index_from_the_cpu, True),
+    Taught("filled bit by bit", filled_bit_by_bit, False),
+    Taught("strays meet, then move", two_strays_meet, True),
+    Taught("type_as", lambda x: x + torch.ones(2, 2).type_as(x), True),
+    Taught("only the dtype changes", lambda x: x + torch.ones(2, 2).to(torch.float64), False),
+    Taught("to the cpu", lambda x: x.to("cpu") + 1, False),
+    Taught("like a stray", lambda x: x + torch.zeros_like(torch.ones(2, 2)), False),
+    Taught("on meta", lambda x: torch.empty(2, 2, device="meta"), False),
+]
+
+
+@pytest.mark.parametrize("program", MORE, ids=lambda program: program.name)
+def test_what_lies_elsewhere_is_followed_through_the_calls(program):
+    assert (measure.strays(program.function, (X,), {}) == []) == program.follows
+
+
+def test_a_stray_is_told_by_the_call_that_made_it():
+    assert measure.strays(lambda x: x + torch.ones(2, 2).tril(), (X,), {}) == ["ones(2, 2)"]
+
+
+def test_an_error_that_is_not_about_devices_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        measure.strays(lambda x: x / (1 // 0), (X,), {})
+
+
+def test_measuring_devices_and_gradients_imports_nothing_slow():
+    """The first use of meta would import some 800 modules and take a second."""
     code = (
         "import sys, torch\n"
         "from grader.worker import measure\n"
         "before = len(sys.modules)\n"
-        "f = lambda x: x + torch.ones(2, 2, device=x.device)\n"
-        "assert measure.strays(f, (torch.ones(2, 2),), {}) == []\n"
-        "measure.gradients(f, (torch.ones(2, 2),), {}, torch.ones(2, 2))\n"
+        "x = torch.ones(2, 2)\n"
+        "assert measure.strays(lambda x: x + torch.ones(2, 2), (x,), {})\n"
+        "measure.gradients(lambda x: x + torch.ones(2, 2), (x,), {}, x)\n"
         "assert len(sys.modules) - before < 20, len(sys.modules) - before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
