@@ -8,6 +8,7 @@ EXIT_PASSED = 0
 EXIT_NOT_YET = 1
 EXIT_USAGE = 2
 EXIT_FAULT = 3
+EXIT_INTERRUPTED = 130
 
 
 class UsageFault(click.ClickException):

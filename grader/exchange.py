@@ -6,10 +6,12 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from grader.errors import GraderFault
 from grader.sandbox import Nursery, Worker
 from grader.worker import wire
 from grader.worker.limits import WorkerLimits
@@ -17,6 +19,11 @@ from grader.worker.limits import WorkerLimits
 TICK = 0.05  # seconds between looks at what a busy worker uses
 WALL_FACTOR = 10  # wall time allowed per second of CPU: waiting is not working
 CHUNK = 1 << 16
+START_SECONDS = 120.0  # for a worker to be ready: importing torch, finding a device
+# An answer may be this much larger than its question, or this many bytes: what is kept of
+# a submission's answers must not fill the grader's memory.
+ANSWER_FACTOR = 16
+LEAST_ANSWER = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,20 @@ class Line:
         self._number = 0
         self._printed = bytearray()
         self._pipes = list(self._worker.prints)
+        self._cpu_limit, self._cpu_start = START_SECONDS, 0.0
+        self._looked = time.monotonic()
+        self._deadline = self._looked + START_SECONDS
+        self._await_ready()
         self.begin_step(allowance.cpu_seconds)
+
+    def _await_ready(self) -> None:
+        """Wait until the worker has imported torch and found its device: that is not its step's."""
+        try:
+            number, hello = wire.read(self._fill)
+        except (WorkerDied, wire.WireError) as error:
+            raise GraderFault(f"a worker could not be started: {error}") from error
+        if (number, hello) != (0, {"ready": True}):
+            raise GraderFault("a worker could not be started")
 
     def begin_step(self, cpu_seconds: float) -> None:
         """Start counting prints and time anew."""
@@ -79,7 +99,8 @@ class Line:
             self._refuse_unasked()
             for buffer in buffers:
                 self._send(memoryview(buffer))
-            number, answer = wire.read(self._fill)
+            most = max(LEAST_ANSWER, ANSWER_FACTOR * sum(len(buffer) for buffer in buffers))
+            number, answer = wire.read(self._fill, most=most, cuda=self._allowance.cuda)
             self._drain()
             if number != self._number or type(answer) is not dict:
                 raise wire.WireError("an answer nobody asked for")
@@ -100,10 +121,10 @@ class Line:
     def cpu_used(self) -> float:
         """Seconds of CPU the worker and its waited-for children have used; 0 if untold."""
         try:
-            with open(f"/proc/{self._worker.pid}/stat", encoding="ascii") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-        except (OSError, UnicodeDecodeError):
-            return 0.0
+            with open(f"/proc/{self._worker.pid}/stat", "rb") as stat:
+                fields = stat.read().rpartition(b")")[2].split()
+        except OSError:
+            return _asked_of_ps(self._worker.pid)[0]
         return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
     def cpu_since_step(self) -> float:
@@ -113,10 +134,10 @@ class Line:
     def _memory(self) -> int:
         """Bytes of memory the worker holds for itself; 0 if untold."""
         try:
-            with open(f"/proc/{self._worker.pid}/statm", encoding="ascii") as statm:
+            with open(f"/proc/{self._worker.pid}/statm", "rb") as statm:
                 resident, shared = statm.read().split()[1:3]
         except OSError:
-            return 0
+            return _asked_of_ps(self._worker.pid)[1]
         return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
     def _refuse_unasked(self) -> None:
@@ -210,3 +231,15 @@ class Line:
             return WorkerDied("crashed", f"the process was ended by: {name.lower()}")
         code = os.waitstatus_to_exitcode(status)
         return WorkerDied("crashed", f"the process ended itself with exit code {code}")
+
+
+def _asked_of_ps(pid: int) -> tuple[float, int]:
+    """Seconds of CPU and bytes of memory of a process, where there is no /proc (macOS)."""
+    if os.path.exists("/proc/self/stat"):
+        return 0.0, 0  # it is the process that is gone
+    command = ["ps", "-o", "cputime=,rss=", "-p", str(pid)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    if len(told) != 2:
+        return 0.0, 0
+    *_, minutes, seconds = told[0].replace("-", ":").split(":")
+    return 60 * int(minutes) + float(seconds), int(told[1]) << 10

@@ -22,6 +22,7 @@ from grader.calls import (
 )
 from grader.compare import Difference
 from grader.model import Case, Verdict
+from grader.plainly import meaning
 from grader.submissions import Submission
 
 VERDICTS = MappingProxyType(
@@ -96,8 +97,12 @@ def _of_raised(raised: Raised, subject: str, contract: Any, submission: Submissi
         return f"{subject} still says NotImplementedError."
     if raised.builtin == "RecursionError":
         return f"{subject} calls itself without end. What should stop it?"
+    if raised.builtin == "SystemExit":
+        return f"{subject} ends the program. What should it do instead, so that others can go on?"
     said = f"{subject} raised {raised.type}"
     said += f": {raised.text}" if raised.text else "."
+    plain = meaning(raised.text)
+    said += f"\n{plain}" if plain else ""
     if raised.builtin == "TypeError" and contract is not None:
         wanted = tuple(inspect.signature(contract).parameters)
         given = submission.parameters_of(subject.strip("`"))

@@ -161,6 +161,10 @@ class _Session:
                 self.error = error
         return True
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """An interrupt while collecting is the user's, not a suite without steps."""
+        self.error = excinfo.value
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]

@@ -259,10 +259,13 @@ def _attribute(meaning: str, attribute: str) -> str:
 
 def _spelling(node: ast.expr) -> str:
     """How a use is written, if that is short; else its last part."""
+    part = f".{node.attr}" if isinstance(node, ast.Attribute) else ""
+    if node.end_lineno != node.lineno or (node.end_col_offset or 0) - node.col_offset > 240:
+        return part or "…"  # a long chain would be written out again for each of its links
     try:
         written = ast.unparse(node)
     except RecursionError:
         written = ""
     if written and len(written) <= MAX_SPELLING and "\n" not in written:
         return written
-    return f".{node.attr}" if isinstance(node, ast.Attribute) else written[:MAX_SPELLING] + "…"
+    return part or written[:MAX_SPELLING] + "…"

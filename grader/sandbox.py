@@ -11,21 +11,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from grader.errors import GraderFault
+from grader.errors import GraderFault, UsageFault
 from grader.worker import nursery
 from grader.worker.limits import WorkerLimits
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a fresh interpreter keeps of the environment: where libraries and devices are.
 KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "PATH")
+WAYS = ("here", "apart", "spawn")
+PATIENCE = 60.0  # seconds in which a nursery must obey first: it may have torch to import
+USUAL_PATIENCE = 5.0  # and later on
 ISOLATION = "process (no sandbox: the course's files were readable)"
 
 
@@ -53,7 +58,9 @@ class Nursery(Protocol):
 
 
 def open_nursery(way: str) -> Nursery:
-    """A nursery of the given way: `here`, `apart` or `spawn`."""
+    """A nursery of the given way: `here`, `apart` or `spawn`; raises `UsageFault` for another."""
+    if way not in WAYS:
+        raise UsageFault(f"workers can be started {', '.join(WAYS)}; not {way!r}")
     if way == "spawn" or sys.platform == "darwin":  # fork is not safe to use on macOS
         return Spawner()
     return Forker.here() if way == "here" else Forker.apart()
@@ -98,12 +105,17 @@ def _put_away(worker: Worker) -> None:
 
 
 class Forker:
-    """A nursery process, obeyed through one socket."""
+    """A nursery process, obeyed through one socket.
+
+    A submission may kill or stop it, for it is its parent: then a fresh interpreter takes
+    its place, and the submission's next step goes on there.
+    """
 
     def __init__(self, control: socket.socket, pid: int) -> None:
         self._control = control
         self._pid = pid
         self._worker: Worker | None = None
+        control.settimeout(PATIENCE)
 
     @classmethod
     def here(cls) -> Forker:
@@ -124,48 +136,78 @@ class Forker:
         """Start the nursery as a fresh interpreter; it takes torch's import to be ready."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _interpreter(["nursery", str(theirs.fileno()), str(os.getpid())],
-                                   [theirs.fileno()])  # fmt: skip
+            args = ["nursery", str(theirs.fileno()), str(os.getpid())]
+            process = _interpreter(args, [theirs.fileno()])
         return cls(ours, process.pid)
 
     def start(self, limits: WorkerLimits) -> Worker:
         """Fork a worker; takes milliseconds."""
         if self._worker:
             self.end(self._worker)
+        try:
+            return self._start(limits)
+        except OSError:
+            self._replace()
+            try:
+                return self._start(limits)
+            except OSError as error:
+                raise GraderFault("no process can be had that starts workers") from error
+
+    def _start(self, limits: WorkerLimits) -> Worker:
         limits, folder = _in_new_folder(limits)
         lines = _lines()
-        order = json.dumps({"op": "start", "limits": limits.as_dict()}).encode()
+        worker = Worker(0, lines.channel, lines.reads, folder)
         try:
+            order = json.dumps({"op": "start", "limits": limits.as_dict()}).encode()
             socket.send_fds(self._control, [order], [lines.theirs.fileno(), *lines.writes])
-        except OSError as error:
-            raise GraderFault("the process that starts workers has ended") from error
-        lines.close_theirs()
-        pid = self._answer()["pid"]
-        self._worker = Worker(pid, lines.channel, lines.reads, folder)
-        return self._worker
+            worker = replace(worker, pid=self._answer()["pid"])
+        except BaseException:
+            _put_away(worker)
+            raise
+        finally:
+            lines.close_theirs()
+        self._worker = worker
+        return worker
 
     def end(self, worker: Worker) -> int:
         """Kill a worker's whole tree, its orphans included."""
-        self._control.sendall(json.dumps({"op": "end"}).encode())
-        status = int(self._answer()["status"])
-        _put_away(worker)
         self._worker = None
-        return status
+        try:
+            self._control.sendall(json.dumps({"op": "end"}).encode())
+            return int(self._answer()["status"])
+        except OSError:
+            nursery.kill(worker.pid)
+            self._replace()
+            return int(signal.SIGKILL)
+        finally:
+            _put_away(worker)
 
     def close(self) -> None:
         """End the worker there is, and the nursery."""
         if self._worker:
             self.end(self._worker)
+        self._dismiss()
+
+    def _replace(self) -> None:
+        """Take a fresh interpreter for a nursery that does not obey any more."""
+        self._dismiss(at_once=True)
+        successor = Forker.apart()
+        self._control, self._pid = successor._control, successor._pid
+
+    def _dismiss(self, at_once: bool = False) -> None:
         self._control.close()
-        os.waitpid(self._pid, 0)
+        deadline = time.monotonic() + (0 if at_once else USUAL_PATIENCE)
+        while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() >= deadline:
+                nursery.kill(self._pid)
+                deadline += USUAL_PATIENCE
+            time.sleep(0.002)
 
     def _answer(self) -> dict[str, Any]:
-        try:
-            reply = self._control.recv(1 << 12)
-        except OSError:
-            reply = b""
+        reply = self._control.recv(1 << 12)
         if not reply:
-            raise GraderFault("the process that starts workers has ended")
+            raise ConnectionResetError
+        self._control.settimeout(USUAL_PATIENCE)
         answer: dict[str, Any] = json.loads(reply)
         return answer
 
@@ -184,7 +226,8 @@ class Spawner:
         limits, folder = _in_new_folder(limits)
         lines = _lines()
         fds = [lines.theirs.fileno(), *lines.writes]
-        self._process = _interpreter(["worker", *map(str, fds), json.dumps(limits.as_dict())], fds)
+        words = [*map(str, (*fds, os.getpid())), json.dumps(limits.as_dict())]
+        self._process = _interpreter(["worker", *words], fds)
         lines.close_theirs()
         self._worker = Worker(self._process.pid, lines.channel, lines.reads, folder)
         return self._worker

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from grader.calls import Answer, Answerer, Call, Died, Garbled, Value, in_process
+from grader.calls import Answer, Answerer, Call, Died, Garbled, Raised, Value, in_process
 from grader.exchange import Allowance, Line, WorkerDied
 from grader.sandbox import Nursery
 from grader.student import over, read_answer
 from grader.submissions import Submission
 from grader.worker import wire
-
-CUDA_START = 30  # seconds of CPU that a worker may take to find its device
 
 
 class Seat(Protocol):
@@ -70,6 +68,8 @@ class WorkerSeat:
         seconds = min(self._allowance.cpu_seconds, left)
         if self._unloadable is None and self._line is None:
             self._unloadable = self._load(seconds)
+            if isinstance(self._unloadable, Died) and self._unloadable.by_the_wall:
+                self._unloadable = self._load(seconds)  # that may have been the machine's fault
         if self._line is not None:
             self._line.begin_step(seconds)
         return self._unloadable
@@ -85,6 +85,8 @@ class WorkerSeat:
             found = ask(call)
             if isinstance(found, (Died, Garbled)):
                 self._lost(found)
+            elif isinstance(found, Raised) and "CUDA error" in found.text:
+                self.close()  # after an assertion on the device, nothing there answers any more
             return found
 
         return answer
@@ -101,7 +103,7 @@ class WorkerSeat:
 
     def _load(self, seconds: float) -> Answer | None:
         line = Line(self._nursery, self._allowance)
-        line.begin_step(seconds + (CUDA_START if self._allowance.cuda else 0))
+        line.begin_step(seconds)
         try:
             answer = read_answer(
                 line.ask(

@@ -60,6 +60,7 @@ class StepOutcome:
     output: str = ""
     seconds: float = 0.0
     of_the_file: bool = False  # seen before any call: it tells nothing of a hidden step
+    by_the_wall: bool = False  # ended while it waited
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Sitting:
     seat: Seat
     unwritten: frozenset[str] = frozenset()  # functions whose stub is untouched
     findings: Sequence[Finding] = ()  # forbidden calls seen in the syntax tree
+    timeouts: dict[str, list[StepOutcome]] = field(default_factory=dict)  # by function
 
     def outcomes(self) -> list[StepOutcome]:
         """The outcome of every step, in order."""
@@ -103,6 +105,9 @@ class Sitting:
                     step, Verdict.FORBIDDEN, says, line=finding.line, of_the_file=True
                 )
         needed = [s for s in self.paper.suite.steps if s.id in step.needs]
+        timeouts = self.timeouts.get(step.function, [])
+        if len(timeouts) > 1:  # twice is enough: its other steps would only take as long
+            return replace(timeouts[-1], step=step, evidence={}, shown=None, seconds=0.0)
         waiting = [s.title for s in needed if s.id not in passed]
         if waiting:
             return StepOutcome(step, Verdict.SKIPPED, feedback.waits_for(waiting))
@@ -110,9 +115,15 @@ class Sitting:
 
     def _run(self, step: Step) -> StepOutcome:
         outcome = self._run_once(step)
-        if any(_waited(trace) for trace in outcome.evidence.values()):
+        if outcome.by_the_wall:
             # It waited rather than computed: that may be the machine's fault, so once more counts.
+            self._note(outcome)
             outcome = self._run_once(step)
+        return self._note(outcome)
+
+    def _note(self, outcome: StepOutcome) -> StepOutcome:
+        if outcome.verdict is Verdict.TIMED_OUT and not outcome.of_the_file:
+            self.timeouts.setdefault(outcome.step.function, []).append(outcome)
         return outcome
 
     def _run_once(self, step: Step) -> StepOutcome:
@@ -123,7 +134,8 @@ class Sitting:
         if unloadable is None:
             outcome = self._run_cases(step)
         else:
-            outcome = replace(self._of_answer(step, unloadable, ""), of_the_file=True)
+            outcome = self._of_answer(step, unloadable, "")
+            outcome = replace(outcome, of_the_file=True, by_the_wall=False)
         return replace(outcome, output=self.seat.printed(), seconds=time.perf_counter() - started)
 
     def _run_cases(self, step: Step) -> StepOutcome:
@@ -177,7 +189,10 @@ class Sitting:
         contract = self.paper.reference.get(function)
         says = feedback.message_of(answer, function, contract, self.submission)
         line = getattr(answer, "line", None) or self.submission.line_of(function)
-        return StepOutcome(step, feedback.verdict_of(answer), says, line=line)
+        by_the_wall = isinstance(answer, Died) and answer.by_the_wall
+        return StepOutcome(
+            step, feedback.verdict_of(answer), says, line=line, by_the_wall=by_the_wall
+        )
 
     def _index_of(self, found: Difference, case: str, trace: Trace) -> int:
         """The call whose answer a difference speaks of, else the first that is wrong."""
@@ -193,10 +208,6 @@ class Sitting:
         if not isinstance(recorded.answer, Value) or not isinstance(expected, Value):
             return None
         return difference(recorded.answer.value, expected.value, values_only=True)
-
-
-def _waited(trace: Trace) -> bool:
-    return any(isinstance(r.answer, Died) and r.answer.by_the_wall for r in trace)
 
 
 def _holds(value: object, part: object) -> bool:

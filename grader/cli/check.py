@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,14 @@ import click
 from grader import submissions
 from grader.cli.spelling import command
 from grader.course import Course, Exercise
-from grader.errors import EXIT_FAULT, EXIT_NOT_YET, EXIT_PASSED, GraderFault, UsageFault
+from grader.errors import (
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_YET,
+    EXIT_PASSED,
+    GraderFault,
+    UsageFault,
+)
 from grader.model import Feedback, Report, Verdict
 from grader.submissions import Submission
 
@@ -46,17 +54,30 @@ def check(
     chosen = course.exercise(exercise)
     policy = course.settings.policy
     path = file or chosen.stub
+    if file is None and not path.exists():
+        again = command(folder, "reset", chosen.number)
+        raise UsageFault(f"{_as_typed(path)} is not there; `{again}` writes a fresh one")
     submission = submissions.read(path, _as_typed(path))
-    report = _graded(
-        course, chosen, submission, device or policy.device,
-        Feedback(feedback or policy.feedback), policy.seed if seed is None else seed,
-    )  # fmt: skip
+    for number in (signal.SIGTERM, signal.SIGHUP):  # these too end workers and folders first
+        signal.signal(number, signal.default_int_handler)
+    try:
+        report = _graded(
+            course, chosen, submission, device or policy.device,
+            Feedback(feedback or policy.feedback), policy.seed if seed is None else seed,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        click.echo("stopped: nothing was graded", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     if path.resolve() == chosen.stub.resolve():
         from grader import progress
 
         for note in progress.record(course, report):
             click.echo(note, err=True)
-    _show(report, form, verbose, _next_step(course, chosen, report, folder))
+    if not set(chosen.functions) & set(submission.defines()) and submission.tree is not None:
+        then = command(folder, "reset", chosen.number)  # an empty file, or another one
+    else:
+        then = _next_step(course, chosen, report, folder)
+    _show(report, form, verbose, then)
     sys.exit(_exit_code(report))
 
 
@@ -115,7 +136,7 @@ def _device(wanted: str) -> str:
 @contextlib.contextmanager
 def _saying(what: str) -> Iterator[None]:
     """Say what takes a moment, on a terminal only, and wipe it away afterwards."""
-    live = sys.stderr.isatty()
+    live = sys.stderr is not None and sys.stderr.isatty()
     if live:
         sys.stderr.write(f"{what} …")
         sys.stderr.flush()
@@ -146,7 +167,7 @@ def _show(report: Report, form: str, verbose: bool, next_step: str) -> None:
 
 def _next_step(course: Course, exercise: Exercise, report: Report, folder: Path | None) -> str:
     """The one thing to do next, as a command that works when pasted."""
-    from grader.reports.causes import causes
+    from grader.reports.causes import causes, unwritten
 
     def spelt(verb: str, *more: str) -> str:
         return command(folder, verb, *more)
@@ -159,9 +180,11 @@ def _next_step(course: Course, exercise: Exercise, report: Report, folder: Path 
     if all(result.verdict is Verdict.NOT_STARTED for result in report.steps):
         return spelt("lesson", exercise.number)
     first = causes(report)
-    if not first or len({result.message for result in report.steps}) == 1:
+    if not first or first[0].holds_up_all(report):
         return spelt("check", exercise.number)  # one thing stops the whole file: mend it
-    return spelt("hint", exercise.number, first[0].result.step.function)
+    # What is not written yet may be what the first failure comes from.
+    stuck = {first[0].result.step.function, *unwritten(report)}
+    return spelt("hint", exercise.number, next(f for f in exercise.functions if f in stuck))
 
 
 def _exit_code(report: Report) -> int:

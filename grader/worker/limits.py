@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+KEPT = ("CUDA_VISIBLE_DEVICES",)  # of the environment: which GPU is ours
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
@@ -32,8 +33,9 @@ class WorkerLimits:
 
 def confine(limits: WorkerLimits) -> None:
     """Set resource limits, a private working folder and an empty environment."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     os.environ.clear()
-    os.environ.update({"LANG": "C.UTF-8", "HOME": limits.folder, "TMPDIR": limits.folder})
+    os.environ.update(kept | {"LANG": "C.UTF-8", "HOME": limits.folder, "TMPDIR": limits.folder})
     os.umask(0o077)
     os.chdir(limits.folder)
     _limit(resource.RLIMIT_CORE, 0)

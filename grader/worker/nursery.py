@@ -18,6 +18,7 @@ from grader.worker import limits as worker_limits
 from grader.worker import serve
 
 FIRST_FREE_FD = 3
+MOST_FDS = 1 << 20  # where the system names no bound, or one beyond counting
 
 
 def run(control: socket.socket) -> None:
@@ -62,9 +63,15 @@ def become_worker(channel: int, out: int, err: int, limits: dict[str, Any]) -> N
     """Serve on a descriptor; every other inherited one is closed."""
     serve.take_streams(out, err)
     own = os.dup2(channel, FIRST_FREE_FD) if channel != FIRST_FREE_FD else channel
-    os.closerange(FIRST_FREE_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    close_from(FIRST_FREE_FD + 1)
     os.set_inheritable(own, False)
     serve.serve(socket.socket(fileno=own), worker_limits.WorkerLimits(**limits))
+
+
+def close_from(first: int) -> None:
+    """Close every inherited descriptor from a number on."""
+    most = os.sysconf("SC_OPEN_MAX")
+    os.closerange(first, most if 0 < most < MOST_FDS else MOST_FDS)
 
 
 def end(worker: int) -> int:
@@ -72,8 +79,9 @@ def end(worker: int) -> int:
     status = 0
     if not worker:
         return status
+    own = {worker}
     while True:
-        for pid in {worker, *_children()}:
+        for pid in own.union(_children()):
             kill(pid)
         try:
             done, how = os.waitpid(-1, 0)
@@ -81,6 +89,7 @@ def end(worker: int) -> int:
             return status
         if done == worker:
             status = how
+            own.clear()  # its number may soon be somebody else's
 
 
 def _children() -> list[int]:
@@ -110,15 +119,16 @@ def settle_in(control: socket.socket, parent: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     serve.take_streams(os.open(os.devnull, os.O_WRONLY), os.open(os.devnull, os.O_WRONLY))
     own = os.dup2(control.fileno(), FIRST_FREE_FD)
-    os.closerange(FIRST_FREE_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    close_from(FIRST_FREE_FD + 1)
     run(socket.socket(fileno=own))
 
 
 def main() -> None:
-    """Start as a fresh interpreter: `... nursery FD PARENT` or `... worker FD OUT ERR LIMITS`."""
+    """Start as a fresh interpreter: nursery FD PARENT, or worker FD OUT ERR PARENT LIMITS."""
     what, fd, *rest = sys.argv[1:]
     if what == "nursery":
         settle_in(socket.socket(fileno=int(fd)), int(rest[0]))
     else:
-        out, err, limits = rest
+        out, err, parent, limits = rest
+        worker_limits.die_with_parent(int(parent))
         become_worker(int(fd), int(out), int(err), json.loads(limits))

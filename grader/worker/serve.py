@@ -61,6 +61,8 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
                 raise EOFError
             view = view[count:]
 
+    for buffer in wire.frame(0, {"ready": True}):
+        channel.sendall(buffer)
     while True:
         try:
             number, request = wire.read(fill, faithful=True, resolve=bench.resolve)
@@ -75,8 +77,10 @@ def _reply(number: int, message: Message, bench: Bench) -> list[bytes | memoryvi
     try:
         return wire.frame(number, message, bench.keep)
     except wire.Unsendable as unsendable:
-        message = {"unsendable": str(unsendable), "fired": message["fired"]}
-        return wire.frame(number, message)
+        says = str(unsendable)
+    except Exception as error:  # a value that fails while it is looked at
+        says = f"a value that cannot be read ({type(error).__name__})"
+    return wire.frame(number, {"unsendable": says, "fired": message["fired"]})
 
 
 def answer(bench: Bench, request: Message) -> Message:
@@ -84,7 +88,7 @@ def answer(bench: Bench, request: Message) -> Message:
     try:
         message = _load(bench, request) if request["op"] == "load" else _call(bench, request)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
-        message = {"raised": _raised(error, bench.path)}
+        message = {"raised": _raised(error, bench.path, request["op"] == "load")}
     _flush()
     message["fired"] = bench.traps.taken() if bench.traps else []
     return message
@@ -127,7 +131,7 @@ def _flush() -> None:
             continue
 
 
-def _raised(error: BaseException, path: str) -> Message:
+def _raised(error: BaseException, path: str, loading: bool) -> Message:
     """An exception as text: its type, the nearest builtin type, its words and its line."""
     try:
         text = str(error)[:2000]
@@ -142,7 +146,8 @@ def _raised(error: BaseException, path: str) -> Message:
         "type": type(error).__name__[:100],
         "builtin": kinds[0] if kinds else "BaseException",
         "text": text,
-        "line": lines[-1] if lines else None,
+        # While the file is loaded, the line at its top level is where to look.
+        "line": (lines[0] if loading else lines[-1]) if lines else None,
     }
 
 

@@ -52,6 +52,11 @@ def describe(tensor: torch.Tensor) -> list[Any]:
     ]  # fmt: skip
 
 
+def size_of(tensor: torch.Tensor) -> int:
+    """Bytes a tensor takes in a body."""
+    return 0 if tensor.device.type == "meta" else tensor.numel() * tensor.dtype.itemsize
+
+
 def bytes_of(tensor: torch.Tensor) -> memoryview:
     """The elements in row-major order; a meta tensor has none."""
     if tensor.device.type == "meta" or tensor.numel() == 0:

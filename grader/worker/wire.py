@@ -27,6 +27,7 @@ from grader.worker.tensors import (
     checked,
     describe,
     filled,
+    size_of,
 )
 
 __all__ = ["Fill", "Handle", "Unsendable", "WireError", "frame", "read"]
@@ -131,10 +132,10 @@ def frame(number: int, message: Any, keep: Keep = _keep_nothing) -> list[bytes |
         header = json.dumps([number, tree], separators=(",", ":")).encode("ascii")
     except RecursionError:
         raise Unsendable("a value with too many parts") from None
-    bodies = [bytes_of(tensor) for tensor in encoder.tensors]
-    length = sum(len(body) for body in bodies)
-    if len(header) > MAX_HEADER or length > MAX_BODY:
+    length = sum(size_of(tensor) for tensor in encoder.tensors)
+    if len(header) > MAX_HEADER or length > MAX_BODY:  # before the bytes are laid out
         raise Unsendable("a value that is too large")
+    bodies = [bytes_of(tensor) for tensor in encoder.tensors]
     return [PREFIX.pack(MAGIC, len(header), length) + header, *(b for b in bodies if len(b))]
 
 
@@ -172,17 +173,25 @@ def _is_pair(pair: Any) -> bool:
     return type(pair) is list and len(pair) == 2 and type(pair[0]) is str
 
 
-def read(fill: Fill, *, faithful: bool = False, resolve: Resolve = _resolve_nothing) -> Any:
+def read(
+    fill: Fill,
+    *,
+    faithful: bool = False,
+    resolve: Resolve = _resolve_nothing,
+    most: int = MAX_BODY,
+    cuda: bool = True,
+) -> Any:
     """The next frame as (number, message).
 
     faithful: rebuild strides and requires_grad as the header says them (the worker does,
     for the grader's arguments); otherwise tensors come contiguous and without gradient.
+    most: bytes a body may have. cuda: whether tensors may be put on such a device.
     Raises `WireError`, and whatever `fill` raises when the bytes end or time is up.
     """
     prefix = bytearray(PREFIX.size)
     fill(memoryview(prefix))
     magic, header_length, body_length = PREFIX.unpack(prefix)
-    if magic != MAGIC or header_length > MAX_HEADER or body_length > MAX_BODY:
+    if magic != MAGIC or header_length > MAX_HEADER or body_length > most:
         raise WireError("not a frame of this wire")
     raw = bytearray(header_length)
     fill(memoryview(raw))
@@ -193,6 +202,8 @@ def read(fill: Fill, *, faithful: bool = False, resolve: Resolve = _resolve_noth
         raise WireError(f"an unreadable header: {type(error).__name__}") from None
     if type(number) is not int or sum(header.size for header in headers) != body_length:
         raise WireError("the body is not as long as the header says")
+    if not cuda and any(header.device.startswith("cuda") for header in headers):
+        raise WireError("a tensor on a device that was not given")
     tensors = [filled(header, fill) for header in headers]
     if faithful:
         tensors = [as_sent(t, h) for t, h in zip(tensors, headers, strict=True)]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -218,6 +221,43 @@ def _on_a_terminal(folder: Path, environment: dict[str, str]) -> bytes:
     os.close(ours)
     process.wait()
     return seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupt_leaves_no_process_and_no_folder_and_prints_no_traceback(
+    file, tmp_path, number
+):
+    name = file("import time\ndef causal_mask(n_q, n_k=None, device=None): time.sleep(1000)\n")
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [ATTN_GRADE, "check", "03", name], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        env={"ATTN_GRADE_COURSE": str(ROOT), "PATH": os.environ["PATH"], "TMPDIR": str(folder)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)  # into the call
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output == "" and errors == "stopped: nothing was graded\n"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_missing_stub_is_told_how_to_come_back(tmp_path):
+    shutil.copy(ROOT / "course.toml", tmp_path)
+    done = subprocess.run(
+        [ATTN_GRADE, "check", "03"], cwd=tmp_path, text=True, capture_output=True, check=False,
+        env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert done.returncode == 2 and "attn-grade reset 03" in done.stderr
+
+
+def test_an_empty_file_is_sent_to_reset(learner, file):
+    done = learner("check", "03", file(""))
+    assert done.returncode == 1 and "Next: attn-grade reset 03" in done.stdout
 
 
 @pytest.mark.parametrize("way", ["apart", "spawn"])

@@ -29,21 +29,25 @@ def line_to(nursery):
     """A line to a fresh worker that has loaded this source."""
     lines = []
 
-    def load(source: str, allowance: Allowance = ALLOWANCE) -> Line:
+    def loaded(source: str, allowance: Allowance = ALLOWANCE) -> Line:
         line = Line(nursery, allowance)
         lines.append(line)
-        answer = line.ask(
-            {"op": "load", "source": source, "name": "submission", "path": "mine.py",
-             "kernels": [], "operations": [], "device": "cpu",
-             "imports": ["torch", "math", "time", "dataclasses", "inspect", "__future__"]}
-        )  # fmt: skip
-        assert answer == {"value": None, "fired": []}, answer
+        load(line, source)
         return line
 
-    yield load
+    yield loaded
     for line in lines:
         with contextlib.suppress(OSError):
             line.close()
+
+
+def load(line: Line, source: str) -> None:
+    answer = line.ask(
+        {"op": "load", "source": source, "name": "submission", "path": "mine.py",
+         "kernels": [], "operations": [], "device": "cpu",
+         "imports": ["torch", "math", "time", "dataclasses", "inspect", "__future__"]}
+    )  # fmt: skip
+    assert answer == {"value": None, "fired": []}, answer
 
 
 def call(line: Line, function: str, *args, mode="value", **kwargs):
@@ -209,6 +213,47 @@ def test_what_a_submission_leaves_running_ends_with_it(line_to, escape):
 def test_a_crash_leaves_the_nursery_fit_for_the_next(line_to):
     died(line_to(GO_ROUND + "def f(): o._exit(3)"), "f")
     assert call(line_to("def f(): return 1"), "f")["value"] == 1
+
+
+@pytest.mark.parametrize("signal", [9, 19], ids=["killed", "stopped"])
+def test_a_nursery_that_its_worker_did_away_with_is_replaced(signal):
+    """The worker's parent is the nursery, and nothing keeps a submission from a signal to it."""
+    with contextlib.closing(open_nursery("apart")) as nursery:
+        line = Line(nursery, ALLOWANCE)
+        load(line, GO_ROUND + f"def f():\n    o.kill(o.getppid(), {signal})\n    o._exit(0)")
+        found = died(line, "f")
+        assert found.how == "crashed"
+        line = Line(nursery, ALLOWANCE)
+        load(line, "def f(): return 1")
+        assert call(line, "f")["value"] == 1
+
+
+def test_an_answer_much_larger_than_its_question_is_refused(line_to):
+    line = line_to("import torch\ndef f(): return torch.ones(1 << 22)")
+    with pytest.raises(wire.WireError):
+        call(line, "f")
+
+
+def test_a_tensor_that_would_be_too_large_is_refused_before_it_is_laid_out(line_to):
+    line = line_to("import torch\ndef f(): return torch.zeros(1).expand(10**10)")
+    assert "too large" in call(line, "f")["unsendable"]
+
+
+def test_a_process_name_of_odd_bytes_does_not_switch_the_limit_off(line_to):
+    source = (
+        "def f():\n    open('/proc/self/comm', 'wb').write(b'\\xff\\xfe')\n    while True: pass"
+    )
+    line = line_to(source)
+    line.begin_step(0.3)
+    found = died(line, "f")
+    assert found.how == "timed_out" and not found.by_the_wall
+
+
+def test_an_object_of_the_submission_stays_there_and_can_be_handed_back(line_to):
+    line = line_to("class Box:\n    n = 3\ndef make(): return Box()\ndef read(box): return box.n")
+    box = call(line, "make")["value"]
+    assert isinstance(box, wire.Handle) and box.type_name == "Box"
+    assert call(line, "read", box)["value"] == 3
 
 
 def test_parallel_operations_work_in_a_forked_worker(line_to):

@@ -18,7 +18,7 @@ LAYERS = (
     ("patterns", "compare", "suite"),
     ("config", "outline", "lessons", "stubs", "course", "reference", "bank", "calls",
      "submissions", "scopes", "rules", "progress", "sandbox", "exchange", "student", "seats",
-     "feedback", "reports", "doctor"),
+     "plainly", "feedback", "reports", "doctor"),
     ("diagnose", "plugin", "sitting"),
     ("grade",),
     ("author", "verify"),

@@ -1,0 +1,48 @@
+"""What the commonest errors of torch mean, in plain words and with a question."""
+
+from __future__ import annotations
+
+MEANINGS = (  # a part of torch's message, and what to say of it
+    (
+        "Boolean value of Tensor",
+        "A tensor of several entries is neither true nor false. Did you mean `is not None`, "
+        "or `~` for the opposite of a mask?",
+    ),
+    (
+        "mat1 and mat2 shapes cannot be multiplied",
+        "In a matrix product the last size on the left must be the first on the right. "
+        "Which shapes stand there?",
+    ),
+    (
+        "Expected size for first two dimensions of batch2",
+        "In a matrix product the last size on the left must be the last but one on the right. "
+        "Which shapes stand there?",
+    ),
+    (
+        "must match the size of tensor",
+        "Two shapes do not fit together, compared from the right. On which axis should they meet?",
+    ),
+    (
+        "torch.return_types.max",
+        "`max` along a dimension gives two things, the values and their places. "
+        "Which of them do you need?",
+    ),
+    (
+        "without overflow",
+        "That number is larger than the dtype can hold; float16 ends at 65 504. "
+        "Which number is smaller than all others, in every dtype?",
+    ),
+    (
+        "modified by an inplace operation",
+        "A tensor was changed in place that the gradient still needs. Can you make a new one?",
+    ),
+    (
+        "on Tensor that requires grad",
+        "Gradients do not pass through numpy. Is there a way to stay in torch?",
+    ),
+)
+
+
+def meaning(text: str) -> str:
+    """What an error's message means; empty where there is nothing to add."""
+    return next((plain for part, plain in MEANINGS if part in text), "")
