@@ -56,7 +56,7 @@ def checks() -> Iterator[Row]:
         check = [ATTN_GRADE, "check", "03"]
         yield Row("check, all right", ratio([*check, str(right)], torch), "× import torch", 1.3)
         yield Row("check, half right", ratio([*check, str(half)], torch), "× import torch", 1.3)
-        yield Row("check, meta needed", ratio([*check, str(strays)], torch), "× import torch", 2.0)
+        yield Row("check, stray device", ratio([*check, str(strays)], torch), "× import torch", 1.3)
 
 
 RIGHT = """
