@@ -39,6 +39,7 @@ MAX_HEADER = 1 << 20  # bytes
 MAX_NODES = 20_000
 MAX_DEPTH = 24
 MAX_INT_BITS = 1024
+SMALL = 1 << 16  # bytes of a body that is copied to be written in one piece
 MAX_TEXT = 1 << 17  # characters
 
 
@@ -136,7 +137,9 @@ def frame(number: int, message: Any, keep: Keep = _keep_nothing) -> list[bytes |
     if len(header) > MAX_HEADER or length > MAX_BODY:  # before the bytes are laid out
         raise Unsendable("a value that is too large")
     bodies = [bytes_of(tensor) for tensor in encoder.tensors]
-    return [PREFIX.pack(MAGIC, len(header), length) + header, *(b for b in bodies if len(b))]
+    buffers = [PREFIX.pack(MAGIC, len(header), length) + header, *(b for b in bodies if len(b))]
+    # Most frames are small: one write wakes the other side once.
+    return [b"".join(buffers)] if length < SMALL else buffers
 
 
 # -- reading -------------------------------------------------------------------
