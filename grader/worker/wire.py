@@ -137,7 +137,10 @@ def frame(number: int, message: Any, keep: Keep = _keep_nothing) -> list[bytes |
     if len(header) > MAX_HEADER or length > MAX_BODY:  # before the bytes are laid out
         raise Unsendable("a value that is too large")
     bodies = [bytes_of(tensor) for tensor in encoder.tensors]
-    buffers = [PREFIX.pack(MAGIC, len(header), length) + header, *(b for b in bodies if len(b))]
+    buffers: list[bytes | memoryview] = [
+        PREFIX.pack(MAGIC, len(header), length) + header,
+        *(body for body in bodies if len(body)),
+    ]
     # Most frames are small: one write wakes the other side once.
     return [b"".join(buffers)] if length < SMALL else buffers
 
