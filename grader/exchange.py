@@ -19,6 +19,7 @@ from grader.worker.limits import WorkerLimits
 TICK = 0.05  # seconds between looks at what a busy worker uses
 WALL_FACTOR = 10  # wall time allowed per second of CPU: waiting is not working
 CHUNK = 1 << 16
+CHUNKS = 256  # read from a pipe before other things are looked at again
 START_SECONDS = 120.0  # for a worker to be ready: importing torch, finding a device
 # An answer may be this much larger than its question, or this many bytes: what is kept of
 # a submission's answers must not fill the grader's memory.
@@ -59,6 +60,7 @@ class Line:
             cuda=allowance.cuda,
         )
         self._worker: Worker = nursery.start(limits)
+        self._status: int | None = None  # the worker's wait status, once it has ended
         self._number = 0
         self._printed = bytearray()
         self._pipes = list(self._worker.prints)
@@ -114,18 +116,26 @@ class Line:
         return self._printed.decode("utf-8", "replace")
 
     def close(self) -> int:
-        """End the worker; returns its wait status."""
-        self._drain()
-        return self._nursery.end(self._worker)
+        """End the worker, once; returns its wait status."""
+        if self._status is None:
+            self._drain()
+            self._status = self._nursery.end(self._worker)
+        return self._status
 
     def cpu_used(self) -> float:
         """Seconds of CPU the worker and its waited-for children have used; 0 if untold."""
-        try:
-            with open(f"/proc/{self._worker.pid}/stat", "rb") as stat:
-                fields = stat.read().rpartition(b")")[2].split()
-        except OSError:
+        fields = self._stat()
+        if not fields:
             return _asked_of_ps(self._worker.pid)[0]
         return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def _stat(self) -> list[bytes]:
+        """What the kernel says of the worker after its name, its state first; or nothing."""
+        try:
+            with open(f"/proc/{self._worker.pid}/stat", "rb") as stat:
+                return stat.read().rpartition(b")")[2].split()
+        except OSError:
+            return []
 
     def cpu_since_step(self) -> float:
         """Seconds of CPU used since the step began."""
@@ -184,6 +194,8 @@ class Line:
             self._check_usage()
             if self._worker.channel.fileno() in ready:
                 return
+            if not ready and self._stat()[:1] == [b"Z"]:
+                raise self._died()  # though a child of its keeps the line open
             for pipe in set(self._pipes) & ready.keys():
                 if not ready[pipe] & select.POLLIN:  # closed by the submission
                     poll.unregister(pipe)
@@ -204,7 +216,7 @@ class Line:
 
     def _drain(self) -> None:
         for pipe in self._worker.prints:
-            while True:
+            for _ in range(CHUNKS):  # many writers may fill a pipe faster than one can read
                 try:
                     chunk = os.read(pipe, CHUNK)
                 except (BlockingIOError, OSError):

@@ -113,7 +113,8 @@ def _of_raised(raised: Raised, subject: str, contract: Any, submission: Submissi
 
 
 def _nearest(function: str, submission: Submission) -> str:
-    near = difflib.get_close_matches(function, submission.defines(), 1, 0.75)
+    others = [name for name in submission.defines() if name != function]
+    near = difflib.get_close_matches(function, others, 1, 0.75)
     return f"; it has `{near[0]}`. Is that the one?" if near else "."
 
 

@@ -127,8 +127,7 @@ class WorkerSeat:
             self._line = line
             return None
         self._load_prints = line.printed()
-        if not isinstance(answer, (Died, Garbled)):
-            line.close()
+        line.close()
         return answer
 
     def _count(self) -> None:
@@ -140,7 +139,7 @@ class WorkerSeat:
             self._spent += self._allowance.cpu_seconds
         if self._line is not None:
             self._load_prints = self._line.printed()
-        self._line = None
+            self.close()
 
 
 class ProgramSeat:

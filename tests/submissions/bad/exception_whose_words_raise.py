@@ -1,0 +1,17 @@
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+class Shy(Exception):
+    def __str__(self):
+        raise RuntimeError("not telling")
+
+    __repr__ = __str__
+
+
+def apply_mask(scores, mask):
+    raise Shy

@@ -1,0 +1,12 @@
+import torch
+
+assert torch.__version__ == "0.0", "the wrong torch"
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    return scores.masked_fill(~mask, float("-inf"))

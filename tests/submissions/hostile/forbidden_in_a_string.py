@@ -1,0 +1,13 @@
+"""A program in a string."""
+
+import torch
+
+
+exec("def softmax(x, dim=-1):\n    return torch.nn.functional.softmax(x, dim=dim)")
+
+
+def masked_softmax(scores, mask, dim=-1):
+    mask = mask.expand(scores.shape)
+    low = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    e = (low - low.amax(dim, keepdim=True)).exp() * mask
+    return e / e.sum(dim, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)

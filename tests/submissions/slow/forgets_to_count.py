@@ -1,0 +1,15 @@
+"""A loop whose counter stands still."""
+
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    result, i = scores.clone(), 0
+    while i < scores.shape[-1]:
+        result = torch.where(mask, result, float("-inf"))
+    return result

