@@ -8,6 +8,7 @@ the traps in the worker see what is really run. Nothing recurses as deep as the 
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -260,7 +261,7 @@ def _attribute(meaning: str, attribute: str) -> str:
 def _spelling(node: ast.expr) -> str:
     """How a use is written, if that is short; else its last part."""
     part = f".{node.attr}" if isinstance(node, ast.Attribute) else ""
-    if node.end_lineno != node.lineno or (node.end_col_offset or 0) - node.col_offset > 240:
+    if sum(1 for _ in itertools.islice(ast.walk(node), MAX_SPELLING)) == MAX_SPELLING:
         return part or "…"  # a long chain would be written out again for each of its links
     try:
         written = ast.unparse(node)

@@ -146,7 +146,7 @@ def adds_the_bias_to_the_weights(x, w, b=None):
 
 @misconception(project)
 def sets_negative_results_to_zero(x, w, b=None):
-    """No number of your projection is ever negative, as after a relu.
+    """Your projection is never negative anywhere, as after a relu.
 
     A query can point away from a key, and should be able to say so. Does the formula hold
     anything besides a product and a sum?
@@ -168,10 +168,10 @@ def divides_by_the_root_of_the_width(x, w, b=None):
 
 @misconception(project)
 def makes_a_bias_of_its_own(x, w, b=None):
-    """Where no bias is given you make one, with a dtype and a device of its own.
+    """You make a bias out of nothing where none is given.
 
-    Its zeros are float32, so a float16 result turns into float32. If there is no bias, what
-    is there to add?
+    A tensor made from nothing is float32 and on the CPU unless you say otherwise. If there
+    is no bias, what is there to add?
     """
     b = torch.zeros(w.shape[-1]) if b is None else b
     return x @ w + b
@@ -197,6 +197,29 @@ def makes_new_parameters_of_the_weights(x, w, b=None):
     """
     projected = x @ torch.nn.Parameter(w)
     return projected if b is None else projected + b
+
+
+@misconception(project)
+def takes_the_tokens_for_constants(x, w, b=None):
+    """Your numbers are right, but the tokens get no gradient.
+
+    In a model x comes out of an earlier layer, which has to learn as well. Which call in
+    your function lets go of the thread?
+    """
+    projected = x.detach() @ w
+    return projected if b is None else projected + b
+
+
+@misconception(project)
+def lets_go_of_every_gradient(x, w, b=None):
+    """Your numbers are right, but neither tokens nor weights nor bias get a gradient.
+
+    `torch.no_grad()` is for using a model, and `detach` for what should not learn. Which
+    part of your function lets go of the thread?
+    """
+    with torch.no_grad():
+        projected = x @ w
+        return projected if b is None else projected + b
 
 
 @misconception(project_qkv)
@@ -241,7 +264,7 @@ def leaves_the_values_as_they_are(x, w_q, w_k, w_v):
 
 @misconception(project_qkv)
 def projects_only_the_queries(x, w_q, w_k, w_v):
-    """Only your queries are projected; keys and values are x itself.
+    """You project only the queries; keys and values are x itself.
 
     The one who asks has learnt how to ask. Who learns how to be found, and what to hand
     over?

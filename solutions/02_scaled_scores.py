@@ -63,6 +63,16 @@ def leaves_the_keys_as_rows(q, k):
 
 
 @misconception(dot_scores)
+def reshapes_the_keys(q, k):
+    """You read the numbers of the keys into a new shape, without turning anything round.
+
+    `reshape` and `view` fill the new rows in the old order, and so a column holds pieces of
+    several keys. What does a transposition do that a reshape does not?
+    """
+    return q @ k.reshape(*k.shape[:-2], k.shape[-1], k.shape[-2])
+
+
+@misconception(dot_scores)
 def puts_the_keys_in_the_rows(q, k):
     """Your rows are keys, and your columns are queries.
 
@@ -168,8 +178,8 @@ def divides_by_the_root_already(q, k):
 def rebuilds_the_scores_from_numbers(q, k):
     """Your scores are right, but you made a new tensor out of plain numbers.
 
-    It is float32 and on the CPU, and knows nothing of q and k, so no gradient comes back.
-    Can you stay with tensors all the way?
+    Plain numbers know nothing of q and k: neither dtype nor device, and no gradient comes
+    back through them. Can you stay with tensors all the way?
     """
     return torch.tensor((q.double() @ k.double().mT).tolist())
 
@@ -219,6 +229,16 @@ def divides_by_half_the_width(scores, d_k):
     write one half as a single number?
     """
     return scores / (d_k**1 / 2)
+
+
+@misconception(scale_scores)
+def divides_by_twice_the_width(scores, d_k):
+    """You divide by d_k, and then by 2 as well.
+
+    `scores / d_k ** 1/2` is read as (scores / (d_k ** 1)) / 2: first the power, then the
+    divisions from the left. How would you write one half as a single number?
+    """
+    return scores / d_k**1 / 2
 
 
 @misconception(scale_scores)
@@ -292,10 +312,10 @@ def writes_into_the_scores(scores, d_k):
 
 @misconception(scale_scores)
 def makes_a_tensor_of_the_width(scores, d_k):
-    """You make a tensor of d_k, with a dtype and a device of its own.
+    """You make a tensor of d_k that does not follow the scores.
 
-    It is float32, and so float16 scores come back as float32. Is there anything to be
-    gained from making it a tensor?
+    A tensor made from nothing is float32 and on the CPU unless you say otherwise. Is there
+    anything to be gained from making it a tensor?
     """
     return scores / torch.tensor([float(d_k)]).sqrt()
 
@@ -318,6 +338,46 @@ def forgets_to_scale(q, k):
     know.
     """
     return dot_scores(q, k)
+
+
+@misconception(scaled_scores)
+def scales_twice(q, k):
+    """You divide by d_k in all, where √d_k was asked for.
+
+    Dividing by the root twice comes to the same. If `scale_scores` does all the scaling,
+    what is left to do for this function?
+    """
+    return dot_scores(q, k) / q.shape[-1]
+
+
+@misconception(scaled_scores)
+def divides_by_eight_at_any_width(q, k):
+    """You divide by 8, however wide the queries and keys are.
+
+    That is right for d_k = 64, as in the lesson's example. Which axis of q knows how wide
+    the vectors are?
+    """
+    return dot_scores(q, k) / 8
+
+
+@misconception(scaled_scores)
+def makes_the_scores_louder(q, k):
+    """You multiply the dot products by √d_k, where you should divide.
+
+    The wider the vectors, the louder their scores are already. Is your scale a factor or a
+    divisor?
+    """
+    return dot_scores(q, k) * math.sqrt(q.shape[-1])
+
+
+@misconception(scaled_scores)
+def counts_the_keys(q, k):
+    """You divide by the root of the number of keys, taken from the axis of the tokens.
+
+    More keys make a row longer, but no score larger. Which axis of k do the products of one
+    score run along?
+    """
+    return scale_scores(dot_scores(q, k), k.shape[-2])
 
 
 @misconception(scaled_scores)
@@ -352,7 +412,7 @@ def takes_the_length_for_the_width(q, k):
 
 @misconception(scaled_scores)
 def takes_the_width_of_the_whole_model(q, k):
-    """With heads, you divide by the root of all their widths together.
+    """You divide by the root of the widths of all heads together.
 
     That is √512 instead of √64 in the lesson's example. How many products are there in the
     sum of one head's score?

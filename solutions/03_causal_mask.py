@@ -81,8 +81,30 @@ def marks_what_is_hidden(n_q, n_k=None, device=None):
 
 
 @misconception(causal_mask)
+def keeps_the_future_of_the_first_tokens(n_q, n_k=None, device=None):
+    """You kept the upper triangle, drawn from the top left corner.
+
+    So a query sees itself and the future, and extra keys count as future too. On which side
+    lies the past, and in which corner do the newest query and the newest key meet?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu()
+
+
+@misconception(causal_mask)
+def marks_what_is_hidden_from_the_first_tokens(n_q, n_k=None, device=None):
+    """You marked what is hidden, with the first query lined up with the first key.
+
+    Many tutorials draw it like that: they know only squares, and their True hides. What
+    does True mean here, and which ends should meet?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu(1)
+
+
+@misconception(causal_mask)
 def hides_the_token_itself(n_q, n_k=None, device=None):
-    """Each query sees what came before it, but not itself.
+    """Your queries see what came before them, but not themselves.
 
     The very first token has nobody before it. What is left for it to look at?
     """
@@ -92,7 +114,7 @@ def hides_the_token_itself(n_q, n_k=None, device=None):
 
 @misconception(causal_mask)
 def looks_one_token_ahead(n_q, n_k=None, device=None):
-    """Each query sees one key too many: the token that comes right after it.
+    """Your queries see one key too many: the token that comes right after them.
 
     That token is the very one to be guessed. How many keys may the first of four
     queries see?
@@ -126,13 +148,27 @@ def hides_the_cached_keys(n_q, n_k=None, device=None):
 
 @misconception(causal_mask)
 def lets_no_row_be_empty(n_q, n_k=None, device=None):
-    """With fewer keys than queries, you lined up the first ones after all.
+    """You lined up the first ones after all where keys are fewer than queries.
 
     The last query meets the last key, whichever of the two are more. With five queries
     and two keys, what does that leave for the first query?
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(max(n_k - n_q, 0))
+
+
+@misconception(causal_mask)
+def ends_a_row_below_zero(n_q, n_k=None, device=None):
+    """You let rows see keys that should be empty, as a slice with a negative end does.
+
+    To Python `[:-1]` is everything but the last, not nothing. With seven queries and four
+    keys, at which number would your first row end?
+    """
+    n_k = n_q if n_k is None else n_k
+    mask = torch.zeros(n_q, n_k, dtype=torch.bool, device=device)
+    for i in range(n_q):
+        mask[i, : i + 1 + n_k - n_q] = True
+    return mask
 
 
 @misconception(causal_mask)
@@ -238,6 +274,56 @@ def fills_with_a_large_number(scores, mask):
 
 
 @misconception(apply_mask)
+def fills_with_minus_ten_thousand(scores, mask):
+    """You hid scores behind -1e4, and real scores have been seen below that.
+
+    A visible score of -15 000 would then weigh less than a hidden one. Which value lies
+    below every score?
+    """
+    return scores.masked_fill(~mask, -1e4)
+
+
+@misconception(apply_mask)
+def adds_minus_ten_thousand(scores, mask):
+    """You added -1e4 to the hidden scores, which are then low, but not out of the game.
+
+    In a row that is hidden throughout all go down by the same amount, and their weights are
+    as if nothing were hidden. What could be put there that no score comes near?
+    """
+    return scores + (1 - mask.to(scores.dtype)) * -1e4
+
+
+@misconception(apply_mask)
+def fills_with_minus_ten_to_the_ten(scores, mask):
+    """You hid scores behind -1e10, which is low, but still a number.
+
+    Float16 cannot hold it, and a row that is hidden throughout turns into equal weights.
+    Which value lies below every number?
+    """
+    return scores.masked_fill(~mask, -1e10)
+
+
+@misconception(apply_mask)
+def fills_with_minus_ten_to_the_twenty(scores, mask):
+    """You hid scores behind -1e20, which is very low, but still a number.
+
+    Float16 cannot hold it, and a row that is hidden throughout turns into equal weights.
+    Which value lies below every number?
+    """
+    return scores.masked_fill(~mask, -1e20)
+
+
+@misconception(apply_mask)
+def fills_with_the_lowest_number(scores, mask):
+    """You hid scores behind the lowest number that their dtype can hold.
+
+    It fits every dtype, and that is well thought of. But a row that is hidden throughout
+    turns into equal weights. Which value lies below every number?
+    """
+    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+
+
+@misconception(apply_mask)
 def multiplies_infinity_by_zero(scores, mask):
     """You multiplied -inf by 0, and so the visible scores became NaN.
 
@@ -249,7 +335,7 @@ def multiplies_infinity_by_zero(scores, mask):
 
 @misconception(apply_mask)
 def takes_a_score_of_zero_for_hidden(scores, mask):
-    """A visible score that happens to be exactly 0 is hidden as well.
+    """You hide a visible score as well, where it happens to be exactly 0.
 
     Two vectors at right angles have a product of 0, and may still look at each other.
     What, other than the score, tells you that a place is hidden?
@@ -280,7 +366,7 @@ def turns_the_mask_over(scores, mask):
 
 @misconception(apply_mask)
 def uses_the_first_mask_for_all(scores, mask):
-    """Every sample of your batch gets the mask of the first sample.
+    """You give every sample of the batch the mask of the first one.
 
     Sentences in a batch have different lengths, and so different masks. Which axes of the
     mask can stay as they are?

@@ -92,6 +92,12 @@ def test_the_bias_on_the_keys_raises_all_scores_alike(lesson):
     assert torch.allclose(scores - X @ W_K @ Q_IT, torch.ones(3))
 
 
+def test_the_sign_for_a_product_multiplies_each_sentence_of_a_batch_by_itself(lesson):
+    assert "the · between matrices is written `@`" in lesson
+    batch = torch.stack([X, 2 * X])
+    assert torch.equal(batch @ W_K, torch.stack([X @ W_K, 2 * X @ W_K]))
+
+
 def test_the_packed_product_holds_the_three_side_by_side():
     draw = torch.Generator().manual_seed(2)
     w_q, w_k, w_v = (torch.randn(4, 2, generator=draw) for _ in range(3))

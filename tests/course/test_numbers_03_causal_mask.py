@@ -106,6 +106,14 @@ def test_masks_broadcast_to_the_scores_as_the_lesson_says(lesson: str) -> None:
         assert torch.broadcast_shapes(shape, (8, 12, 4, 4)) == (8, 12, 4, 4)
 
 
+def test_what_is_made_from_nothing_has_a_dtype_and_a_place_of_its_own(prose: str) -> None:
+    assert "lies on the CPU unless you say otherwise, and `ones` makes float32" in prose
+    assert "(but `arange` int64)" in prose
+    assert torch.ones(2).dtype is torch.float32
+    assert torch.arange(2).dtype is torch.int64
+    assert torch.ones(2).device == torch.arange(2).device == torch.device("cpu")
+
+
 def test_all_four_conventions_translate_to_ours(lesson: str) -> None:
     ours = torch.ones(4, 4, dtype=torch.bool).tril()
     hides = torch.ones(4, 4).triu(diagonal=1).bool()

@@ -22,6 +22,7 @@ def named(exercise) -> str:
     return exercise.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exercise", EXERCISES, ids=named)
 def test_the_exercise_keeps_every_promise(exercise):
     figures = verify(COURSE, exercise)

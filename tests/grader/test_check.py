@@ -137,6 +137,7 @@ def test_an_untouched_stub_is_one_line_and_a_next_command(learner, file):
     ]
 
 
+@pytest.mark.slow
 def test_the_same_submission_and_seed_give_the_same_report(learner, file):
     name = file(TOP_LEFT)
     reports = [json.loads(learner("check", "03", name, "--format", "json").stdout) for _ in "ab"]
@@ -147,6 +148,7 @@ def test_the_same_submission_and_seed_give_the_same_report(learner, file):
     assert reports[0] == reports[1]
 
 
+@pytest.mark.slow
 def test_another_seed_draws_other_numbers_and_the_report_says_it(learner, file):
     name = file(RIGHT.replace("~mask", "mask"))
     reports = [

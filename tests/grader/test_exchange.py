@@ -215,7 +215,10 @@ def test_a_crash_leaves_the_nursery_fit_for_the_next(line_to):
     assert call(line_to("def f(): return 1"), "f")["value"] == 1
 
 
-@pytest.mark.parametrize("signal", [9, 19], ids=["killed", "stopped"])
+@pytest.mark.parametrize(
+    "signal",
+    [pytest.param(9, id="killed"), pytest.param(19, id="stopped", marks=pytest.mark.slow)],
+)
 def test_a_nursery_that_its_worker_did_away_with_is_replaced(signal):
     """The worker's parent is the nursery, and nothing keeps a submission from a signal to it."""
     with contextlib.closing(open_nursery("apart")) as nursery:

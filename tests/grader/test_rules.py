@@ -474,3 +474,9 @@ def test_reading_a_submission_imports_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_a_link_far_along_a_chain_is_told_by_its_last_part():
+    source = "import torch\ndef softmax(x):\n    return x" + ".softmax(0)" * 250 + "\n"
+    found = findings(source)
+    assert found and {finding.spelling for finding in found} >= {".softmax"}

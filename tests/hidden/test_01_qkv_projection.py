@@ -16,6 +16,7 @@ from grader.suite import (
 )
 
 FORBIDDEN = LINEAR | SDPA
+PARTS = "q k v"
 
 # Cat, ball and it, as the lesson has them: thing, alive, round, refers.
 TOKENS = [[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
@@ -76,6 +77,8 @@ def test_the_inputs_set_dtype_and_device(student, reference, draw, dtype):
     """The inputs set dtype and device, and stay as they are"""
     x, w = draw.normal(5, 3, dtype=dtype), draw.normal(3, 7, dtype=dtype)
     b = draw.normal(7, dtype=dtype)
+    # With a bias first: a tensor that is made in any case is not a bias for want of one.
+    assert follows_device(student.project, x, w, b)
     assert follows_device(student.project, x, w)
     assert same(student.project(x, w), reference.project(x, w))
     assert same(student.project(x, w, b), reference.project(x, w, b))
@@ -96,7 +99,7 @@ def test_gradients(student, reference, draw, batch):
 def test_three_parts_by_hand(student, reference, device):
     """Cat, ball and it get a query, a key and a value each"""
     parts = [torch.tensor(part, device=device) for part in (TOKENS, W_Q, W_K, W_V)]
-    assert same_values(student.project_qkv(*parts), reference.project_qkv(*parts))
+    assert same_values(student.project_qkv(*parts), reference.project_qkv(*parts), PARTS)
 
 
 @step(points=2)
@@ -109,7 +112,7 @@ def test_each_with_its_own_weights(student, reference, draw, shape, d_k, d_v):
     x, d_model = draw.normal(*shape), shape[-1]
     w_q, w_k, w_v = draw.normal(d_model, d_k), draw.normal(d_model, d_k), draw.normal(d_model, d_v)
     got = student.project_qkv(x, w_q, w_k, w_v)
-    assert same_values(got, reference.project_qkv(x, w_q, w_k, w_v))
+    assert same_values(got, reference.project_qkv(x, w_q, w_k, w_v), PARTS)
 
 
 @step(points=1, needs="test_each_with_its_own_weights")
@@ -117,7 +120,7 @@ def test_the_three_follow_their_inputs(student, reference, draw):
     """Dtype, device and gradients are those of the inputs"""
     half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (3, 6), (3, 7))]
     assert follows_device(student.project_qkv, *half)
-    assert same(student.project_qkv(*half), reference.project_qkv(*half))
+    assert same(student.project_qkv(*half), reference.project_qkv(*half), PARTS)
     assert leaves_arguments_alone(student.project_qkv, *half)
     parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 6), (3, 6), (3, 7))]
     cotangent = (draw.normal(2, 5, 6), draw.normal(2, 5, 6), draw.normal(2, 5, 7))
@@ -140,7 +143,7 @@ def test_the_three_follow_their_inputs(student, reference, draw):
 def test_the_order_of_the_packed_parts(student, reference, draw, shape, d):
     """One product holds queries, then keys, then values"""
     x, w_qkv = draw.normal(*shape), draw.normal(shape[-1], 3 * d)
-    assert same_values(student.project_packed(x, w_qkv), reference.project_packed(x, w_qkv))
+    assert same_values(student.project_packed(x, w_qkv), reference.project_packed(x, w_qkv), PARTS)
 
 
 @step(points=2)
@@ -151,15 +154,16 @@ def test_the_packed_bias(student, reference, draw, shape, d):
     """Queries, keys and values each get their part of the bias"""
     x, w_qkv, b_qkv = draw.normal(*shape), draw.normal(shape[-1], 3 * d), draw.normal(3 * d)
     got = student.project_packed(x, w_qkv, b_qkv)
-    assert same_values(got, reference.project_packed(x, w_qkv, b_qkv))
+    assert same_values(got, reference.project_packed(x, w_qkv, b_qkv), PARTS)
 
 
 @step(points=1, needs="test_the_order_of_the_packed_parts")
 def test_the_packed_follow_their_inputs(student, reference, draw):
     """Dtype, device and gradients of the parts are the inputs'"""
     half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (6,))]
+    assert follows_device(student.project_packed, *half)
     assert follows_device(student.project_packed, *half[:2])
-    assert same(student.project_packed(*half[:2]), reference.project_packed(*half[:2]))
+    assert same(student.project_packed(*half[:2]), reference.project_packed(*half[:2]), PARTS)
     assert leaves_arguments_alone(student.project_packed, *half)
     parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 12), (12,))]
     cotangent = tuple(draw.normal(2, 5, 4) for _ in range(3))
