@@ -4,6 +4,10 @@ A mask is boolean, and True means "may attend". In scores `(..., n_q, n_k)` rows
 queries and columns are keys; `...` stands for any number of leading batch dimensions,
 none included. A result has the dtype and the device of its input, and no argument is
 changed. Gradients flow through both functions.
+
+Torch's own softmax is not to be used here, by whatever name: no `softmax`, `log_softmax`,
+`logsumexp` or their like, and none of its attention. Exponentials, sums, maxima and
+comparisons are yours.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ class Folding:
 
     passed: int | None
     same_cause: int | None
+    rest: int | None = None  # steps that did not pass, whatever the cause, but the one told of
 
 
 LOOSE = Folding(passed=None, same_cause=3)
@@ -47,7 +48,7 @@ def rows(
         return []
     told = found[0].numbers if found else ()  # in full, below the list
     drawn: list[Row] = []
-    for run in _runs(_begun(report), folding):
+    for run in _runs(_begun(report), folding, told):
         one = run[0]
         if len(run) > 1:
             drawn.append(_shared_row(run, page))
@@ -67,11 +68,11 @@ def _begun(report: Report) -> list[Numbered]:
     ]
 
 
-def _runs(steps: Sequence[Numbered], folding: Folding) -> list[list[Numbered]]:
+def _runs(steps: Sequence[Numbered], folding: Folding, told: Sequence[int]) -> list[list[Numbered]]:
     """The steps in order, neighbours that may share a row together."""
     runs: list[list[Numbered]] = []
     for step in steps:
-        if runs and _alike(runs[-1][-1].result, step.result):
+        if runs and _together(runs[-1][-1], step, folding, told):
             runs[-1].append(step)
         else:
             runs.append([step])
@@ -80,6 +81,13 @@ def _runs(steps: Sequence[Numbered], folding: Folding) -> list[list[Numbered]]:
         for run in runs
         for part in ([run] if _may_fold(run, folding) else [[one] for one in run])
     ]
+
+
+def _together(one: Numbered, other: Numbered, folding: Folding, told: Sequence[int]) -> bool:
+    if folding.rest is None or one.number in told or other.number in told:
+        return _alike(one.result, other.result)
+    passed = [step.result.verdict is Verdict.PASSED for step in (one, other)]
+    return one.result.step.function == other.result.step.function and passed[0] == passed[1]
 
 
 def _alike(one: StepResult, other: StepResult) -> bool:
@@ -91,7 +99,13 @@ def _alike(one: StepResult, other: StepResult) -> bool:
 def _may_fold(run: Sequence[Numbered], folding: Folding) -> bool:
     passed = run[0].result.verdict is Verdict.PASSED
     least = folding.passed if passed else folding.same_cause
+    if not passed and not _of_one_cause(run):
+        least = folding.rest
     return least is not None and len(run) >= least
+
+
+def _of_one_cause(run: Sequence[Numbered]) -> bool:
+    return all(_alike(run[0].result, step.result) for step in run)
 
 
 def _shared_row(run: Sequence[Numbered], page: Page) -> Row:
@@ -99,12 +113,15 @@ def _shared_row(run: Sequence[Numbered], page: Page) -> Row:
     sign, style = _sign(first, page)
     passed = first.verdict is Verdict.PASSED
     points = sum(one.result.points for one in run)
+    what = "steps" if passed else "steps with the same cause"
+    if not _of_one_cause(run):
+        what = "more steps that fail, or wait for one"
     return Row(
         number=f"{run[0].number}{page.signs.dash}{run[-1].number}",
         sign=sign,
         style=style,
-        sentence=f"{len(run)} steps" if passed else f"{len(run)} steps with the same cause",
-        remark=_remark(first, ()),
+        sentence=f"{len(run)} {what}",
+        remark=_remark(first, ()) if _of_one_cause(run) else "",
         function=first.step.function,
         points=f"{points}/{sum(one.result.step.points for one in run)}",
     )

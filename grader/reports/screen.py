@@ -14,7 +14,14 @@ from grader.reports.layout import Page, clip
 from grader.reports.rows import LOOSE, Folding, rows
 from grader.reports.table import draw, width_of
 
-FOLDINGS = (LOOSE, Folding(5, 3), Folding(3, 3), Folding(2, 2))
+FOLDINGS = (
+    LOOSE,
+    Folding(5, 3),
+    Folding(3, 3),
+    Folding(2, 2),
+    Folding(2, 2, rest=3),
+    Folding(2, 2, rest=2),
+)
 FEWEST_ROWS = 8  # of a table that has to be cut
 NARROWEST = 60  # cells of a table, so that the page does not shrink with its sentences
 NOTES = 9  # the rank of the notes: the first to go
@@ -32,8 +39,9 @@ class Screen:
 def screen(report: Report, page: Page, room: int) -> Screen:
     """As much as `room` lines hold, a blank one between table and story included.
 
-    First to go are the notes and mere spacing, then steps that passed are put together,
-    and only then are the prints, the inputs and what came back left out.
+    First to go are the notes and mere spacing, then steps that passed are put together, then
+    those that fail or wait beside the one that is told of, and only then are the prints,
+    the inputs and what came back left out.
     """
     full = _story(report, page, SHORT)
     for folding in FOLDINGS:

@@ -440,7 +440,7 @@ def test_the_first_cause_stays_whole_where_far_too_many_steps_fail(
     steps = [Step(f"test_{n}", "causal_mask", f"Sentence number {n}", 1) for n in range(30)]
     output = shown(report_of(*(replace(misaligned, step=step) for step in steps)))
     assert_one_screen(output)
-    assert "… and 22 more (-v shows them)" in output
+    assert " 2–30 ✗ 29 more steps that fail, or wait for one" in output
     assert "came back            expected" in output
     assert "Which ends should meet?" in output
 
