@@ -19,7 +19,9 @@ import torch
 from grader.course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
-ATTN_GRADE = str(Path(sys.executable).with_name("attn-grade"))
+BIN = Path(sys.executable).parent
+ATTN_GRADE = str(BIN / "attn-grade")
+PATH = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # as in an activated environment
 
 RIGHT = """
 import torch
@@ -45,7 +47,7 @@ def learner(tmp_path):
     """Types commands of attn-grade in an empty folder; gives the finished process."""
 
     def types(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings = {"ATTN_GRADE_COURSE": str(ROOT), "PATH": os.environ["PATH"], **environment}
+        settings = {"ATTN_GRADE_COURSE": str(ROOT), "PATH": PATH, **environment}
         return subprocess.run(
             [ATTN_GRADE, *words], cwd=tmp_path, env=settings, text=True, capture_output=True,
             timeout=120, check=False,
@@ -205,7 +207,7 @@ def test_a_terminal_gets_colour_unless_no_color_is_set(tmp_path):
 
 def _on_a_terminal(folder: Path, environment: dict[str, str]) -> bytes:
     ours, theirs = pty.openpty()
-    settings = {"ATTN_GRADE_COURSE": str(ROOT), "PATH": os.environ["PATH"], "TERM": "xterm"}
+    settings = {"ATTN_GRADE_COURSE": str(ROOT), "PATH": PATH, "TERM": "xterm"}
     process = subprocess.Popen(
         [ATTN_GRADE, "check", "03", "mine.py"], cwd=folder, env=settings | environment,
         stdin=theirs, stdout=theirs, stderr=theirs,
@@ -235,7 +237,7 @@ def test_an_interrupt_leaves_no_process_and_no_folder_and_prints_no_traceback(
     process = subprocess.Popen(
         [ATTN_GRADE, "check", "03", name], cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        env={"ATTN_GRADE_COURSE": str(ROOT), "PATH": os.environ["PATH"], "TMPDIR": str(folder)},
+        env={"ATTN_GRADE_COURSE": str(ROOT), "PATH": PATH, "TMPDIR": str(folder)},
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list(folder.iterdir()) and time.monotonic() < deadline:
@@ -252,7 +254,7 @@ def test_a_missing_stub_is_told_how_to_come_back(tmp_path):
     shutil.copy(ROOT / "course.toml", tmp_path)
     done = subprocess.run(
         [ATTN_GRADE, "check", "03"], cwd=tmp_path, text=True, capture_output=True, check=False,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": PATH},
     )  # fmt: skip
     assert done.returncode == 2 and "attn-grade reset 03" in done.stderr
 
