@@ -165,7 +165,7 @@ def forgets_the_exponential(x, dim=-1):
 
 @misconception(softmax)
 def forgets_to_divide(x, dim=-1):
-    """You stop after exp: the largest weight of a row is always 1.
+    """You stop after exp, and the largest weight of a row is always 1.
 
     The weights are in the right proportion. What do they sum to, and what should they?
     """
@@ -195,7 +195,7 @@ def answers_with_logarithms(x, dim=-1):
 
 @misconception(softmax)
 def judges_each_score_alone(x, dim=-1):
-    """You squeeze each score between 0 and 1 by itself: that is a sigmoid.
+    """You squeeze each score between 0 and 1 by itself, as a sigmoid does.
 
     A weight should shrink when a neighbour's score grows. Which part of the formula looks
     at the neighbours?
@@ -225,12 +225,45 @@ def counts_in_powers_of_two(x, dim=-1):
 
 @misconception(softmax)
 def loses_the_summed_dimension(x, dim=-1):
-    """Your sums lost the dimension they ran over, and meet the wrong rows.
+    """Your sums lost the dimension they ran over, and no longer stand beside their rows.
 
     With as many rows as columns nothing complains. Which shape do the sums need, to stand
     beside their own rows?
     """
     weights = (x - x.amax(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim)
+
+
+@misconception(softmax)
+def loses_the_dimension_of_the_maximum(x, dim=-1):
+    """Your maxima lost the dimension they ran over, and no longer stand beside their rows.
+
+    With as many rows as columns nothing complains. Which shape do the maxima need, to stand
+    beside their own rows?
+    """
+    weights = (x - x.amax(dim)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def loses_the_dimension_twice(x, dim=-1):
+    """Your maxima and your sums both lost the dimension they ran over.
+
+    With as many rows as columns nothing complains, and rows meet the numbers of others.
+    Which shape do both need, to stand beside their own rows?
+    """
+    weights = (x - x.amax(dim)).exp()
+    return weights / weights.sum(dim)
+
+
+@misconception(softmax)
+def loses_the_summed_dimension_of_plain_exponentials(x, dim=-1):
+    """You take exp of the scores as they come, and your sums lose the dimension they ran over.
+
+    So large scores overflow, and the sums no longer stand beside their rows. Begin with the
+    sums: which shape do they need?
+    """
+    weights = x.exp()
     return weights / weights.sum(dim)
 
 
@@ -333,11 +366,62 @@ def covers_up_the_nan(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def hides_behind_a_small_number(scores, mask, dim=-1):
-    """You gave hidden scores -10 000, and a visible score can be lower than that.
+    """You gave hidden scores -10 000, a number like any other.
 
-    Then it is the hidden one that wins. Which value lies below every score there is?
+    A row of nothing but hidden scores shares itself out evenly among them, and a visible
+    score below that number loses to a hidden one. Which value lies below every score?
     """
     return softmax(scores.masked_fill(~mask, -1e4), dim)
+
+
+@misconception(masked_softmax)
+def hides_behind_a_billion(scores, mask, dim=-1):
+    """You gave hidden scores -1e9, which is low, but still a number.
+
+    A row of nothing but hidden scores shares itself out evenly among them, and float16
+    cannot hold the number at all. Which value lies below every score?
+    """
+    return softmax(torch.where(mask, scores, -1e9), dim)
+
+
+@misconception(masked_softmax)
+def hides_behind_a_small_number_and_tidies_up(scores, mask, dim=-1):
+    """You gave hidden scores -10 000, and visible ones below that lose to them.
+
+    Setting hidden weights to 0 afterwards does not bring back what they took. Which value
+    lies below every score there is?
+    """
+    return softmax(scores.masked_fill(~mask, -1e4), dim).masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
+def hides_behind_a_billion_and_tidies_up(scores, mask, dim=-1):
+    """You gave hidden scores -1e9, and visible ones below that lose to them.
+
+    A float32 goes down to -3.4e38, and a float16 cannot hold your number at all. Which value
+    lies below every score, in every dtype?
+    """
+    return softmax(torch.where(mask, scores, -1e9), dim).masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
+def adds_minus_ten_thousand(scores, mask, dim=-1):
+    """You added -10 000 to the hidden scores, which lowers them and does not remove them.
+
+    In a row that is hidden throughout, all of them go down together, and a shift costs
+    nothing. A huge one stays on top. What could stand there that no score comes near?
+    """
+    return softmax(scores + (1 - mask.to(scores.dtype)) * -1e4, dim)
+
+
+@misconception(masked_softmax)
+def adds_minus_a_billion(scores, mask, dim=-1):
+    """You added -1e9 to the hidden scores, which lowers them and does not remove them.
+
+    In a row that is hidden throughout, all of them go down together, and share the whole
+    as if they could be seen. What should a query get that has nothing to look at?
+    """
+    return softmax(scores + (1 - mask.to(scores.dtype)) * -1e9, dim)
 
 
 @misconception(masked_softmax)
@@ -351,7 +435,7 @@ def leaves_a_score_of_zero(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def adds_the_mask_itself(scores, mask, dim=-1):
-    """You added the mask to the scores: visible ones grew by 1, hidden ones still weigh.
+    """You added the mask to the scores, so visible ones grew by 1 and hidden ones still weigh.
 
     A mask to be added has other numbers in it than one and zero. Which would they be?
     """
@@ -378,6 +462,17 @@ def shares_out_again_at_the_end(scores, mask, dim=-1):
     weights = softmax(scores, dim) * mask
     total = weights.sum(dim, keepdim=True)
     return weights / total.masked_fill(total == 0, 1.0)
+
+
+@misconception(masked_softmax)
+def divides_by_what_is_left_of_nothing(scores, mask, dim=-1):
+    """You hid weights after the softmax, then divided by what was left, even if it was nothing.
+
+    Nothing is left in an empty row, and where a huge hidden score took everything before it
+    was hidden. What could be hidden earlier, and what is 0/0?
+    """
+    weights = softmax(scores, dim) * mask
+    return weights / weights.sum(dim, keepdim=True)
 
 
 @misconception(masked_softmax)

@@ -87,7 +87,7 @@ def _causal(x, causal):
 
 @misconception(weighted_sum)
 def reads_the_weights_by_columns(weights, v):
-    """You turned the weights over: each output row used a column of them.
+    """You turned the weights over, so each output row used a column of them.
 
     A row of weights is what one query hands out. How does it lie when it meets the
     values?
@@ -106,7 +106,7 @@ def turns_the_values_over(weights, v):
 
 @misconception(weighted_sum)
 def puts_the_values_in_front(weights, v):
-    """You multiplied in the other order: values first, then weights.
+    """You multiplied in the other order, values first, then weights.
 
     In a matrix product, the rows of the result come from the left factor. Rows of what
     should the result have?
@@ -134,7 +134,7 @@ def gives_all_keys_the_same_say(weights, v):
 
 @misconception(weighted_sum)
 def averages_where_it_should_sum(weights, v):
-    """You weighted the values, then took their mean: it is too small by the number of keys.
+    """You weighted the values, then took their mean, too small by the number of keys.
 
     The weights of a row already sum to one. What is left to divide by?
     """
@@ -224,7 +224,7 @@ def divides_by_the_root_of_n_k(q, k, v, mask=None):
 
 @misconception(attention)
 def scales_after_the_softmax(q, k, v, mask=None):
-    """You scaled after the softmax: a row of weights sums to 1/√d_k.
+    """You scaled after the softmax, so a row of weights sums to 1/√d_k.
 
     Scaling should change how sharp a row is, not what it sums to. Which of the two steps
     has to come first?
@@ -234,8 +234,19 @@ def scales_after_the_softmax(q, k, v, mask=None):
 
 
 @misconception(attention)
+def scales_once_more_after_the_softmax(q, k, v, mask=None):
+    """You scaled before the softmax and once more after it, so rows sum to 1/√d_k.
+
+    The first time is right: it sets how sharp a row is. What should a row of weights sum
+    to, and what does the second time make of that?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask) / math.sqrt(q.shape[-1])
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
 def sums_over_the_queries(q, k, v, mask=None):
-    """Your columns sum to one: the queries share out each key among themselves.
+    """Your columns sum to one, as if the queries shared out each key among themselves.
 
     It is each query that has one unit of attention to hand out. Along which axis do the
     keys lie?
@@ -281,7 +292,7 @@ def gives_all_to_the_best_key(q, k, v, mask=None):
 
 @misconception(attention)
 def swaps_queries_and_keys(q, k, v, mask=None):
-    """Your rows are keys and your columns queries: the keys do the asking.
+    """Your rows are keys and your columns queries, so it is the keys that ask.
 
     With as many keys as queries nothing complains. Which of the two stands on the left of
     the product?
@@ -377,7 +388,7 @@ def leaves_a_score_of_zero(q, k, v, mask=None):
 
 @misconception(attention)
 def adds_the_mask_itself(q, k, v, mask=None):
-    """You added the mask to the scores: visible ones grew by 1, hidden ones still weigh.
+    """You added the mask to the scores, so visible ones grew by 1 and hidden ones still weigh.
 
     A mask to be added has other numbers in it than one and zero. Which would they be?
     """
@@ -442,6 +453,32 @@ def hides_behind_a_small_number(q, k, v, mask=None):
 
 
 @misconception(attention)
+def adds_minus_a_billion(q, k, v, mask=None):
+    """You added -1e9 to the hidden scores, which lowers them and does not remove them.
+
+    Where everything is hidden, all of a row goes down together, and shares the whole as if
+    it could be seen. What should a query get that has nothing to look at?
+    """
+    scores = scaled_scores(q, k)
+    if mask is not None:
+        scores = scores + (1 - mask.to(scores.dtype)) * -1e9
+    weights = softmax(scores)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def fills_with_minus_a_billion(q, k, v, mask=None):
+    """You gave hidden scores -1e9, which is low, but still a number.
+
+    A query that may attend to nothing gets the mean of everything it must not see, and
+    float16 cannot hold the number at all. Which value lies below every score?
+    """
+    scores = scaled_scores(q, k)
+    weights = softmax(scores if mask is None else scores.masked_fill(~mask, -1e9))
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
 def hands_the_weights_back_first(q, k, v, mask=None):
     """You returned the weights first, and the output second.
 
@@ -495,6 +532,19 @@ def fills_from_the_cpu(q, k, v, mask=None):
         nothing = torch.full(scores.shape, -math.inf, dtype=scores.dtype)
         scores = torch.where(mask, scores, nothing)
     weights = softmax(scores).nan_to_num(0.0)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def makes_up_a_mask_on_the_cpu(q, k, v, mask=None):
+    """You made a mask on the CPU where none was given, wherever the queries are.
+
+    A tensor made from nothing lies on the CPU unless you say otherwise. Which place should
+    it be told, or is there anything to hide at all?
+    """
+    if mask is None:
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
+    weights = masked_softmax(scaled_scores(q, k), mask)
     return weighted_sum(weights, v), weights
 
 

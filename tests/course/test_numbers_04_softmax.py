@@ -105,6 +105,14 @@ def test_rows_and_columns_of_the_small_matrix(prose: str) -> None:
     assert torch.allclose(rows.sum(-1), columns.sum(-2))
 
 
+def test_sum_and_maximum_drop_their_dimension_unless_told_to_keep_it(prose: str) -> None:
+    assert "`sum`, `amax` and `max` drop the dimension they run along" in prose
+    x = torch.ones(2, 3)
+    assert x.sum(-1).shape == x.amax(-1).shape == x.max(-1).values.shape == (2,)
+    assert x.sum(-1, keepdim=True).shape == x.amax(-1, keepdim=True).shape == (2, 1)
+    assert x.max(-1, keepdim=True).values.shape == (2, 1)
+
+
 def test_with_the_middle_score_hidden_the_others_share_the_whole(prose: str) -> None:
     first, middle, last = rounded(double(2.0, -math.inf, 0.1).softmax(-1))
     assert f"{first}, {float(middle):.0f}, {last} remain" in prose

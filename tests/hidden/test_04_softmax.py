@@ -17,6 +17,24 @@ from grader.suite import (
 
 FORBIDDEN = SOFTMAX | SDPA
 
+# Cases small enough to be done by hand come first: theirs is the one that is shown.
+A_HUNDRED_MORE = [102.0, 101.0, 100.1]
+SQUARE = [[1.0, 2.0], [3.0, 5.0]]
+SCORES = [[2.0, 1.0, 0.0, -1.0], [0.0, 3.0, 1.0, 2.0], [1.0, 1.0, 2.0, 0.0]]
+VISIBLE = [[True, False, True, True], [False, True, True, False], [True, True, True, True]]
+
+
+def numbers(draw, given, device):
+    """The scores that are written out, or normal ones of this shape."""
+    return torch.tensor(given, device=device) if type(given) is list else draw.normal(*given)
+
+
+def masked_numbers(draw, given, device):
+    """Scores, and a mask of their shape: the small ones written out, or random ones."""
+    if given is SCORES:
+        return numbers(draw, given, device), torch.tensor(VISIBLE, device=device)
+    return numbers(draw, given, device), draw.mask(*given)
+
 
 def mask_along(draw, shape, dim):
     """A random mask that hides and shows something on every line along `dim`.
@@ -38,40 +56,58 @@ def test_three_scores(student, reference, device):
 
 @step(points=1)
 @pytest.mark.parametrize(
-    "shape, dtype",
+    "given, dtype",
     [
-        ((5, 5), torch.float32),  # a sum without keepdim shows in values here
+        (SQUARE, torch.float32),  # a sum without keepdim shows in values here
+        ((5, 5), torch.float32),
         ((3, 7), torch.float32),
         ((2, 3, 5, 7), torch.float32),
         ((3, 5), torch.float64),
     ],
 )
-def test_rows_become_weights(student, reference, draw, shape, dtype):
+def test_rows_become_weights(student, reference, draw, device, given, dtype):
     """Every row, in any batch, gets its own weights"""
-    x = draw.normal(*shape, dtype=dtype)
+    x = numbers(draw, given, device).to(dtype)
     # To single precision: who adds 1e-9 below the line has made no mistake that matters.
     assert same_values(student.softmax(x), reference.softmax(x.float()))
 
 
 @step(points=2)
 @pytest.mark.parametrize(
-    "shape, dim", [((4, 4, 4), 1), ((3, 5), 0), ((2, 3, 5), 1), ((2, 3, 5), -2), ((2, 3, 5), 2)]
+    "given, dim",
+    [
+        (SQUARE, 0),
+        ((4, 4, 4), 1),
+        ((3, 5), 0),
+        ((2, 3, 5), 1),
+        ((2, 3, 5), -2),
+        ((2, 3, 5), 2),
+    ],
 )
-def test_the_given_dimension(student, reference, draw, shape, dim):
+def test_the_given_dimension(student, reference, draw, device, given, dim):
     """Any dim will do, counted from either end"""
-    x = draw.normal(*shape)
+    x = numbers(draw, given, device)
     assert same_values(student.softmax(x, dim), reference.softmax(x, dim))
 
 
 @step(points=2)
-@pytest.mark.parametrize("dtype, height", [(torch.float32, 1e4), (torch.float16, 6e4)])
-def test_large_scores(student, reference, draw, dtype, height):
+@pytest.mark.parametrize(
+    "given, dtype, height",
+    [
+        (A_HUNDRED_MORE, torch.float32, 0.0),
+        ((4, 4), torch.float32, 1e4),  # no keepdim, and no maximum either: here in values
+        ((4, 5), torch.float32, 1e4),
+        ((4, 5), torch.float16, 6e4),
+    ],
+)
+def test_large_scores(student, reference, draw, device, given, dtype, height):
     """Huge scores still give finite weights"""
-    x = draw.normal(4, 5, dtype=dtype)
-    x[0] += height
-    x[1] -= height
-    x[2, 0], x[2, 1] = height, -height
-    x[3] += 12.0  # where float16 begins to overflow
+    x = numbers(draw, given, device).to(dtype)
+    if height:
+        x[0] += height
+        x[1] -= height
+        x[2, 0], x[2, 1] = height, -height
+        x[3] += 12.0  # where float16 begins to overflow
     assert same_values(student.softmax(x), reference.softmax(x))
 
 
@@ -95,24 +131,19 @@ def test_gradients(student, reference, draw, dim):
 
 
 @step(points=1, public=True)
-def test_a_small_mask(student, reference, device):
+def test_a_small_mask(student, reference, draw, device):
     """Hidden scores weigh nothing, the rest sum to one"""
     # The last row hides nothing: it is a plain softmax.
-    scores = torch.tensor(
-        [[2.0, 1.0, 0.1, -1.0], [0.0, 0.5, -0.5, 1.5], [1.0, -0.5, 2.0, 0.5]], device=device
-    )
-    mask = torch.tensor(
-        [[True, False, True, True], [False, True, True, False], [True, True, True, True]],
-        device=device,
-    )
+    scores, mask = masked_numbers(draw, SCORES, device)
     got = student.masked_softmax(scores, mask)
     assert same_values(got, reference.masked_softmax(scores, mask))
 
 
 @step(points=1)
 @pytest.mark.parametrize(
-    "shape, mask_shape",
+    "given, mask_shape",
     [
+        (SCORES, (4,)),
         ((3, 7), (3, 7)),
         ((3, 3, 3, 3), (3, 1, 3, 3)),  # all sizes equal: a wrong axis shows in values
         ((2, 3, 5, 7), (5, 7)),  # one mask for all
@@ -120,39 +151,69 @@ def test_a_small_mask(student, reference, device):
         ((2, 3, 5, 7), (2, 1, 1, 7)),  # one row for each sample, as padding has it
     ],
 )
-def test_masks_that_broadcast(student, reference, draw, shape, mask_shape):
-    """A mask serves a whole batch, or one sample"""
-    scores, mask = draw.normal(*shape), draw.mask(*mask_shape)
+def test_masks_that_broadcast(student, reference, draw, device, given, mask_shape):
+    """A mask serves every row, a whole batch, or one sample"""
+    scores, mask = numbers(draw, given, device), draw.mask(*mask_shape)
     got = student.masked_softmax(scores, mask)
     assert same_values(got, reference.masked_softmax(scores, mask))
 
 
 @step(points=1)
 @pytest.mark.parametrize(
-    "shape, dim", [((4, 4, 4), 0), ((5, 7), 0), ((2, 3, 5), 1), ((2, 3, 5), -2), ((2, 3, 5), 2)]
+    "given, dim",
+    [
+        (SCORES, 0),
+        ((4, 4, 4), 0),
+        ((5, 7), 0),
+        ((2, 3, 5), 1),
+        ((2, 3, 5), -2),
+        ((2, 3, 5), 2),
+    ],
 )
-def test_masked_along_the_given_dimension(student, reference, draw, shape, dim):
+def test_masked_along_the_given_dimension(student, reference, draw, device, given, dim):
     """Visible weights sum to one along dim"""
-    scores, mask = draw.normal(*shape), mask_along(draw, shape, dim)
+    scores, mask = masked_numbers(draw, given, device)
+    mask = mask if given is SCORES else mask_along(draw, given, dim)
     got = student.masked_softmax(scores, mask, dim)
     assert same_values(got, reference.masked_softmax(scores, mask, dim))
 
 
 @step(points=2)
-@pytest.mark.parametrize("shape, empty", [((4, 5), (1,)), ((2, 3, 5), (0, 2)), ((3, 4), ())])
-def test_nothing_to_attend_to(student, reference, draw, shape, empty):
+@pytest.mark.parametrize(
+    "given, empty, dtype",
+    [
+        (SCORES, (1,), torch.float32),
+        ((4, 5), (1,), torch.float32),
+        ((2, 3, 5), (0, 2), torch.float32),
+        ((2, 6), (), torch.float64),  # here adding -1e9 leaves the scores their differences
+    ],
+)
+def test_nothing_to_attend_to(student, reference, draw, device, given, empty, dtype):
     """A row that sees nothing is zeros, not NaN"""
-    scores, mask = draw.normal(*shape), draw.mask(*shape)
-    mask[empty] = False
+    scores, mask = masked_numbers(draw, given, device)
+    scores, mask[empty] = scores.to(dtype), False
     got = student.masked_softmax(scores, mask)
     assert same_values(got, reference.masked_softmax(scores, mask))
 
 
 @step(points=1)
-@pytest.mark.parametrize("visible, hidden", [(0.0, 3e4), (-3e4, 0.0), (-3e4, 3e4)])
-def test_large_hidden_scores(student, reference, draw, visible, hidden):
-    """Huge hidden scores leave no trace"""
-    scores, mask = draw.normal(4, 7), draw.mask(4, 7)
+@pytest.mark.parametrize(
+    "given, visible, hidden",
+    [
+        (SCORES, 0.0, 3e4),
+        (SCORES, -3e4, 0.0),
+        ((4, 7), 0.0, 3e4),
+        ((4, 7), -3e4, 0.0),
+        ((4, 7), -3e4, 3e4),
+        # A thousand million tells -1e9 from lower fills, and a fill from a sum. Visible
+        # scores that low are all equal.
+        ((4, 7), 0.0, 3e9),
+        ((4, 7), -3e9, 0.0),
+    ],
+)
+def test_large_hidden_scores(student, reference, draw, device, given, visible, hidden):
+    """Hidden scores leave no trace, however much larger"""
+    scores, mask = masked_numbers(draw, given, device)
     scores = torch.where(mask, scores + visible, scores + hidden)
     got = student.masked_softmax(scores, mask)
     assert same_values(got, reference.masked_softmax(scores, mask))

@@ -14,6 +14,17 @@ PARTS = "output weights"
 
 # n_q, n_k, d_k, d_v: all equal, where a wrong axis shows in values, then all different.
 SIZES = [(5, 5, 5, 5), (3, 5, 7, 2), (6, 3, 5, 7)]
+LESSON = (2, 3, 4, 2)  # those of the lesson's example, which comes first wherever it can
+
+# batch, n, d_model, d_k, d_v, in the same order.
+SMALL = ((), 3, 2, 4, 1)
+SEQUENCES = [
+    SMALL,
+    ((), 4, 4, 4, 4),
+    ((), 5, 7, 3, 2),
+    ((3,), 4, 6, 7, 5),
+    ((2, 3), 5, 7, 6, 8),
+]
 
 
 def tokens(draw, n_q, n_k, d_k, d_v, batch=(), dtype=torch.float32):
@@ -25,9 +36,37 @@ def tokens(draw, n_q, n_k, d_k, d_v, batch=(), dtype=torch.float32):
     )
 
 
+def tokens_of(sizes, draw, device):
+    """Cat, ball and curious as the lesson has them, asked by *it* and by another; or random ones.
+
+    Small numbers, so that the case that is shown can be done by hand.
+    """
+    if sizes != LESSON:
+        return tokens(draw, *sizes)
+    q = [[1.0, 1.0, 1.0, 1.0], [2.0, 0.0, -2.0, 0.0]]
+    k = [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]]
+    v = [[4.0, 0.0], [0.0, 4.0], [2.0, 2.0]]
+    return tuple(torch.tensor(rows, device=device) for rows in (q, k, v))
+
+
 def projections(draw, d_model, d_k, d_v):
     """Three matrices that keep numbers at unit size."""
     return tuple(draw.normal(d_model, d) / math.sqrt(d_model) for d in (d_k, d_k, d_v))
+
+
+def sequence(sizes, draw, device):
+    """A sequence and its three projections: a small one done by hand, or random ones.
+
+    sizes: (batch, n, d_model, d_k, d_v).
+    """
+    if sizes != SMALL:
+        batch, n, *widths = sizes
+        return draw.normal(*batch, n, widths[0]), *projections(draw, *widths)
+    x = [[1.0, 0.0], [0.0, 1.0], [2.0, -1.0]]
+    w_q = [[1.0, 0.0, 1.0, 0.0], [0.0, 2.0, 0.0, 0.0]]
+    w_k = [[2.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]
+    w_v = [[4.0], [8.0]]
+    return tuple(torch.tensor(rows, device=device) for rows in (x, w_q, w_k, w_v))
 
 
 def only(index, got, expected):
@@ -67,26 +106,27 @@ def test_sums_in_batches(student, reference, draw, batch, n_q, n_k, d_v):
 
 
 @step(points=2, public=True)
-@pytest.mark.parametrize("n_q, n_k, d_k, d_v", SIZES)
-def test_the_weights(student, reference, draw, n_q, n_k, d_k, d_v):
+@pytest.mark.parametrize("sizes", [LESSON, *SIZES])
+def test_the_weights(student, reference, draw, device, sizes):
     """Weights are the softmax of scaled scores over keys"""
-    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    q, k, v = tokens_of(sizes, draw, device)
     assert only(1, student.attention(q, k, v), reference.attention(q, k, v))
 
 
 @step(points=1)
-@pytest.mark.parametrize("n_q, n_k, d_k, d_v", SIZES)
-def test_the_output(student, reference, draw, n_q, n_k, d_k, d_v):
+@pytest.mark.parametrize("sizes", [LESSON, *SIZES])
+def test_the_output(student, reference, draw, device, sizes):
     """The output is the values, weighted and summed"""
-    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    q, k, v = tokens_of(sizes, draw, device)
     assert only(0, student.attention(q, k, v), reference.attention(q, k, v))
 
 
 @step(points=2)
-@pytest.mark.parametrize("n_q, n_k, d_k, d_v", [(5, 5, 5, 5), (4, 6, 7, 3)])
-def test_a_mask(student, reference, draw, device, n_q, n_k, d_k, d_v):
+@pytest.mark.parametrize("sizes", [LESSON, (5, 5, 5, 5), (4, 6, 7, 3)])
+def test_a_mask(student, reference, draw, device, sizes):
     """Hidden keys get no weight, the others share it"""
-    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
+    q, k, v = tokens_of(sizes, draw, device)
+    n_q, n_k = sizes[:2]
     triangle = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
     for mask in (triangle, draw.mask(n_q, n_k)):
         assert same_values(
@@ -95,11 +135,18 @@ def test_a_mask(student, reference, draw, device, n_q, n_k, d_k, d_v):
 
 
 @step(points=1)
-@pytest.mark.parametrize("n_q, n_k, d_k, d_v", [(5, 5, 5, 5), (4, 3, 5, 6)])
-def test_nothing_to_attend_to(student, reference, draw, n_q, n_k, d_k, d_v):
+@pytest.mark.parametrize(
+    "sizes, dtype",
+    [
+        (LESSON, torch.float32),
+        ((5, 5, 5, 5), torch.float32),
+        ((4, 3, 5, 6), torch.float64),  # here adding -1e9 leaves the scores their differences
+    ],
+)
+def test_nothing_to_attend_to(student, reference, draw, device, sizes, dtype):
     """A query with nothing to attend to gets zeros"""
-    q, k, v = tokens(draw, n_q, n_k, d_k, d_v)
-    mask = draw.mask(n_q, n_k)
+    q, k, v = (part.to(dtype) for part in tokens_of(sizes, draw, device))
+    mask = draw.mask(*sizes[:2])
     mask[1] = False
     assert same_values(
         student.attention(q, k, v, mask), reference.attention(q, k, v, mask), parts=PARTS
@@ -181,25 +228,19 @@ def test_gradients(student, reference, draw, batch):
 
 
 @step(points=1, public=True)
-@pytest.mark.parametrize(
-    "batch, n, d_model, d_k, d_v",
-    [((), 4, 4, 4, 4), ((), 5, 7, 3, 2), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)],
-)
-def test_self_attention(student, reference, draw, batch, n, d_model, d_k, d_v):
+@pytest.mark.parametrize("sizes", SEQUENCES)
+def test_self_attention(student, reference, draw, device, sizes):
     """Queries, keys and values come from the same tokens"""
-    x, weights = draw.normal(*batch, n, d_model), projections(draw, d_model, d_k, d_v)
+    x, *weights = sequence(sizes, draw, device)
     got = student.self_attention(x, *weights)
     assert same_values(got, reference.self_attention(x, *weights))
 
 
 @step(points=2)
-@pytest.mark.parametrize(
-    "batch, n, d_model, d_k, d_v",
-    [((), 4, 4, 4, 4), ((), 5, 7, 3, 2), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)],
-)
-def test_causal_self_attention(student, reference, draw, batch, n, d_model, d_k, d_v):
+@pytest.mark.parametrize("sizes", SEQUENCES)
+def test_causal_self_attention(student, reference, draw, device, sizes):
     """With causal=True no token sees what comes after it"""
-    x, weights = draw.normal(*batch, n, d_model), projections(draw, d_model, d_k, d_v)
+    x, *weights = sequence(sizes, draw, device)
     got = student.self_attention(x, *weights, causal=True)
     assert same_values(got, reference.self_attention(x, *weights, causal=True))
 
