@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from grader.model import Misconception, Step
 SETTINGS = "course.toml"
 VARIABLE = "ATTN_GRADE_COURSE"
 LONGEST_NAME = 60
+WIDEST = 80  # characters of a message to read at a glance
 
 
 @dataclass(frozen=True)
@@ -189,8 +191,11 @@ class Course:
     def _unknown(self, typed: str, wanted: str) -> str:
         ids = self.settings.exercises
         near = did_you_mean(wanted, ids)
-        known = f"This course has {', '.join(ids) or 'none yet'}"
-        return f"there is no exercise {typed!r}{near or '.'} {known}"
+        says = f"there is no exercise {typed!r}{near or '.'}"
+        known = f"This course has {', '.join(ids) or 'none yet'}."
+        if len(f"Error: {says} {known}") <= WIDEST:
+            return f"{says} {known}"
+        return f"{says}\n{textwrap.fill(known, WIDEST, break_on_hyphens=False)}"
 
 
 def shown(path: Path) -> str:

@@ -121,7 +121,7 @@ def reset(folder: Path | None, exercise: str) -> None:
 @click.option("--give-up", is_flag=True, help="Show it although you have not passed.")
 @click.pass_context
 def solution(ctx: click.Context, exercise: str, give_up: bool) -> None:
-    """Show one right way to write exercise EX, once you have passed it."""
+    """Show one right way to write EX, once you have passed it."""
     folder: Path | None = ctx.obj
     course = Course.chosen(folder)
     chosen = course.exercise(exercise)
@@ -185,6 +185,8 @@ def _what_next(course: Course, kept: Progress, one: Exercise | None, folder: Pat
         return "This course has no exercises yet. Next: attn-grade author new NAME"
     if one is not None:
         new = kept.of(one).standing(one.suite_hash) is Standing.NOT_TRIED
+        if not new and not one.stub.exists():
+            return f"{shown(one.stub)} is missing.\nNext: {_command(folder, 'reset', one)}"
         return f"Next: {_command(folder, 'lesson' if new else 'check', one)}"
     if course.settings.policy.feedback is Feedback.HOMEWORK:
         return "All exercises are passed."
@@ -224,17 +226,26 @@ def _aligned(rows: Sequence[Row], marked: int | None) -> str:
 def _hint_text(name: str, hints: Sequence[str], number: int) -> str:
     if number <= len(hints):
         return f"{name} · hint {number} of {len(hints)}\n\n{_filled(hints[number - 1])}"
-    again = [f"{index}. {_filled(text)}" for index, text in enumerate(hints, 1)]
+    again = [_filled(text, f"{index}. ") for index, text in enumerate(hints, 1)]
     return "\n\n".join([f"There are no more hints for {name}. Once more, from the first:", *again])
 
 
-def _filled(text: str) -> str:
-    """Paragraphs as wide as the screen; what is indented stays as it is."""
+def _filled(text: str, opening: str = "") -> str:
+    """Paragraphs as wide as the screen, indented to where the opening ends.
+
+    What is indented already keeps its line breaks.
+    """
     width = min(WIDEST, shutil.get_terminal_size().columns)
-    return "\n\n".join(
-        part if part.startswith("    ") else textwrap.fill(" ".join(part.split()), width)
+    margin = " " * len(opening)
+    filled = "\n\n".join(
+        textwrap.indent(part, margin)
+        if part.startswith("    ")
+        else textwrap.fill(
+            " ".join(part.split()), width, initial_indent=margin, subsequent_indent=margin
+        )
         for part in text.split("\n\n")
     )
+    return opening + filled.removeprefix(margin)
 
 
 def _after_hint(

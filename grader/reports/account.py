@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -19,6 +20,7 @@ from grader.reports.layout import (
     wrap,
 )
 from grader.reports.prose import Prose, prose
+from grader.reports.values import drawn_inputs, results, side_by_side, told_in_words
 
 WIDEST_PROSE = 78  # cells; longer lines are hard to read
 INDENT = "  "
@@ -33,11 +35,13 @@ class Detail:
     message: int
     value: int
     prints: int
+    widest_input: int | None = None  # cells; wider ones are left out. None: none is too wide
+    exact: bool = False  # whether all digits are wanted, whatever room they take
 
 
-SHORT = Detail(words=80, message=8, value=6, prints=3)
-SHORTER = Detail(words=80, message=5, value=4, prints=2)
-FULL = Detail(words=None, message=40, value=40, prints=40)
+SHORT = Detail(words=80, message=8, value=8, prints=3)
+SHORTER = Detail(words=80, message=5, value=8, prints=2, widest_input=0)
+FULL = Detail(words=None, message=40, value=40, prints=40, exact=True)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class Section:
     rank: int = 0  # 0: never left out
 
 
-SPACING = 8  # the rank of a blank line that only looks good
+# The ranks, in the order in which room is found for them.
+PLACE, RESULTS, PRINTS, INPUTS = range(1, 5)
+SPACING = 8  # a blank line that only looks good
 
 
 def account(report: Report, cause: Cause, page: Page, detail: Detail) -> list[Section]:
@@ -60,7 +66,7 @@ def account(report: Report, cause: Cause, page: Page, detail: Detail) -> list[Se
         Section(_message(said.message, page, detail)),
         *_case(report, result, page, detail),
         Section(_paragraph(f"{said.difference} {said.pattern}", page)),
-        Section(_prints(result.output, page, detail), rank=3),
+        Section(_prints(result.output, page, detail), rank=PRINTS),
         Section((Text(),) if said.mistakes else (), rank=SPACING),
         Section(_mistakes(said, page)),
         Section(_paragraph(said.question, page)),
@@ -94,12 +100,13 @@ def _message(message: str, page: Page, detail: Detail) -> tuple[Text, ...]:
 def _case(report: Report, result: StepResult, page: Page, detail: Detail) -> list[Section]:
     place = "" if result.line is None else f"{report.path}:{result.line}".replace("\n", " ")
     if result.case is None:
-        return [Section(_place(place, page) if place else (), rank=1)]
+        return [Section(_place(place, page) if place else (), rank=PLACE)]
     room = page.width - len(DEEPER)
-    scalars = ", ".join(f"{name} = {value}" for name, value in _untold_inputs(result.case))
+    words = told_in_words(result.case) if detail.widest_input != 0 else []
+    lines = wrap(", ".join(f"{name} = {value}" for name, value in words), room)[: detail.value]
     return [
         *_call(result.case.call, place, page),
-        Section(tuple(Text(DEEPER + line) for line in wrap(scalars, room)[: detail.value]), rank=4),
+        Section(tuple(Text(DEEPER + line) for line in lines), INPUTS),
         *_values(result.case, page, detail),
     ]
 
@@ -110,7 +117,7 @@ def _call(call: str, place: str, page: Page) -> list[Section]:
     if not place:
         return [Section((text,))]
     if breadth(text.plain) + 3 + breadth(place) > page.width:
-        return [Section((text,)), Section(_place(place, page), rank=1)]
+        return [Section((text,)), Section(_place(place, page), rank=PLACE)]
     return [Section((Text.assemble(text, ("   " + place, "dim")),))]
 
 
@@ -119,41 +126,22 @@ def _place(place: str, page: Page) -> tuple[Text, ...]:
     return (Text(INDENT + clip_left(place, room, page.signs.ellipsis), style="dim"),)
 
 
-def _untold_inputs(case: Case) -> list[tuple[str, str]]:
-    """The inputs in a few words that the call does not spell out itself."""
-    spelt = case.call.partition("(")[2].removesuffix(")").split(", ")
-    return [
-        (name, value)
-        for name, value in case.inputs
-        if not _is_grid(value) and value not in spelt and f"{name}={value}" not in spelt
-    ]
-
-
 def _values(case: Case, page: Page, detail: Detail) -> list[Section]:
-    """Larger inputs, what came back and what was expected: side by side if they fit."""
-    inputs = [(name, value) for name, value in case.inputs if _is_grid(value)]
-    results = [("came back", case.returned), ("expected", case.expected)]
-    results = [(name, value) for name, value in results if value]
+    """Inputs in rows and columns, what came back and what was expected: beside each other."""
+    inputs = drawn_inputs(case, detail.widest_input)
+    told = results(case)
     room = page.width - len(DEEPER)
-    if fits_one_shelf([*inputs, *results], room):
-        shelves = [(2, [*inputs, *results])]
-    else:
-        shelves = [(4, inputs), (2, results)]
-    return [
-        Section(
-            tuple(
-                Text(DEEPER + line)
-                for line in shelf(blocks, room, detail.value, page.signs.ellipsis)
-            ),
-            rank,
-        )
-        for rank, blocks in shelves
-    ]
+    if told and fits_one_shelf([*inputs, *told], room):
+        return [_shelf([*inputs, *told], RESULTS, page, detail)]
+    if not detail.exact:
+        told = side_by_side(told, room, page.signs.ellipsis)
+    return [_shelf(inputs, INPUTS, page, detail), _shelf(told, RESULTS, page, detail)]
 
 
-def _is_grid(value: str) -> bool:
-    """Whether a value is written in rows or columns, as tensors are."""
-    return "\n" in value or "  " in value
+def _shelf(blocks: Sequence[tuple[str, str]], rank: int, page: Page, detail: Detail) -> Section:
+    room = page.width - len(DEEPER)
+    lines = shelf(blocks, room, detail.value, page.signs.ellipsis)
+    return Section(tuple(Text(DEEPER + line) for line in lines), rank)
 
 
 def _prints(output: str, page: Page, detail: Detail) -> tuple[Text, ...]:
@@ -163,7 +151,8 @@ def _prints(output: str, page: Page, detail: Detail) -> tuple[Text, ...]:
     room = page.width - len(opening)
     told = [clip(line, room, page.signs.ellipsis) for line in lines[: detail.prints]]
     if len(lines) > detail.prints:
-        told[-1] = f"{page.signs.ellipsis} {len(lines) - len(told) + 1} more lines"
+        rest = f"{page.signs.ellipsis} {len(lines) - len(told) + 1}"
+        told[-1] = f"{rest} more lines" if told[1:] else f"{rest} lines (-v shows them)"
     return tuple(
         Text.assemble((margin if index else opening), (line, "dim"))
         for index, line in enumerate(told)

@@ -60,7 +60,7 @@ def _diagnosis(
         return "", [], ""
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
-        return "This looks like: ", [_small_you(first[0].says)], _flat(first[0].hint)
+        return "This looks like: ", [_going_on(first[0].says)], _flat(first[0].hint)
     if len(alternatives) == 1:
         opening = "This looks like these mistakes at once:"
         alternatives = [[one] for one in first]
@@ -110,8 +110,11 @@ def _sentence(text: str) -> str:
     return text if text[-1] in ".?…" else text + "."
 
 
-def _small_you(says: str) -> str:
-    return says[0].lower() + says[1:] if says.startswith("You") else says
+def _going_on(says: str) -> str:
+    """A sentence after a colon; a first word that is a symbol or a name keeps its case."""
+    word = re.split(r"[\W_]", says, maxsplit=1)[0]
+    plain = word == "A" or (word[1:].isalpha() and word[1:].islower())
+    return says[0].lower() + says[1:] if plain else says
 
 
 def _with_hint(one: Misconception) -> str:

@@ -1,39 +1,19 @@
-"""The list of steps, a row each; where room is short, alike neighbours share one."""
+"""The list of steps, a row each; where room is short, alike ones share one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import groupby
 
 from grader.model import Report, StepResult, Verdict
-from grader.reports.causes import causes, same_cause, unwritten, waits_for
+from grader.reports.causes import causes, waits_for
+from grader.reports.folding import Folding, Group, Kind, Numbered, groups
 from grader.reports.layout import Page
 from grader.reports.redact import outcome
 from grader.reports.table import Row
 
 # The verdicts of a step that was stopped from outside: why is worth a line of its own.
 STOPPED = (Verdict.FORBIDDEN, Verdict.TIMED_OUT, Verdict.CRASHED, Verdict.OUT_OF_MEMORY)
-
-
-@dataclass(frozen=True)
-class Folding:
-    """How many neighbours must be alike to share a row; None: they never do."""
-
-    passed: int | None
-    same_cause: int | None
-    rest: int | None = None  # steps that did not pass, whatever the cause, but the one told of
-
-
-LOOSE = Folding(passed=None, same_cause=3)
-UNFOLDED = Folding(passed=None, same_cause=None)
-
-
-@dataclass(frozen=True)
-class Numbered:
-    """A step's result and its place in the report, counted from 1."""
-
-    number: int
-    result: StepResult
 
 
 def rows(
@@ -48,10 +28,10 @@ def rows(
         return []
     told = found[0].numbers if found else ()  # in full, below the list
     drawn: list[Row] = []
-    for run in _runs(_begun(report), folding, told):
-        one = run[0]
-        if len(run) > 1:
-            drawn.append(_shared_row(run, page))
+    for group in groups(report, folding):
+        one = group.steps[0]
+        if len(group.steps) > 1:
+            drawn.append(_shared_row(report, group, page))
             continue
         stopped = reasons and one.result.verdict in STOPPED and one.number not in told
         below = one.result.message if stopped else ""
@@ -59,72 +39,58 @@ def rows(
     return drawn
 
 
-def _begun(report: Report) -> list[Numbered]:
-    absent = unwritten(report)
-    return [
-        Numbered(number, result)
-        for number, result in enumerate(report.steps, start=1)
-        if result.step.function not in absent
-    ]
-
-
-def _runs(steps: Sequence[Numbered], folding: Folding, told: Sequence[int]) -> list[list[Numbered]]:
-    """The steps in order, neighbours that may share a row together."""
-    runs: list[list[Numbered]] = []
-    for step in steps:
-        if runs and _together(runs[-1][-1], step, folding, told):
-            runs[-1].append(step)
-        else:
-            runs.append([step])
-    return [
-        part
-        for run in runs
-        for part in ([run] if _may_fold(run, folding) else [[one] for one in run])
-    ]
-
-
-def _together(one: Numbered, other: Numbered, folding: Folding, told: Sequence[int]) -> bool:
-    if folding.rest is None or one.number in told or other.number in told:
-        return _alike(one.result, other.result)
-    passed = [step.result.verdict is Verdict.PASSED for step in (one, other)]
-    return one.result.step.function == other.result.step.function and passed[0] == passed[1]
-
-
-def _alike(one: StepResult, other: StepResult) -> bool:
-    if one.step.function != other.step.function or one.verdict is not other.verdict:
-        return False
-    return one.verdict is Verdict.PASSED or same_cause(one, other)
-
-
-def _may_fold(run: Sequence[Numbered], folding: Folding) -> bool:
-    passed = run[0].result.verdict is Verdict.PASSED
-    least = folding.passed if passed else folding.same_cause
-    if not passed and not _of_one_cause(run):
-        least = folding.rest
-    return least is not None and len(run) >= least
-
-
-def _of_one_cause(run: Sequence[Numbered]) -> bool:
-    return all(_alike(run[0].result, step.result) for step in run)
-
-
-def _shared_row(run: Sequence[Numbered], page: Page) -> Row:
-    first = run[0].result
-    sign, style = _sign(first, page)
-    passed = first.verdict is Verdict.PASSED
-    points = sum(one.result.points for one in run)
-    what = "steps" if passed else "steps with the same cause"
-    if not _of_one_cause(run):
-        what = "more steps that fail, or wait for one"
+def _shared_row(report: Report, group: Group, page: Page) -> Row:
+    first, last = group.steps[0], group.steps[-1]
+    sign, style = _sign(first.result, page)
+    functions = {one.result.step.function for one in group.steps}
+    gained = sum(one.result.points for one in group.steps)
     return Row(
-        number=f"{run[0].number}{page.signs.dash}{run[-1].number}",
+        number=f"{first.number}{page.signs.dash}{last.number}" if group.neighbours else "",
         sign=sign,
         style=style,
-        sentence=f"{len(run)} {what}",
-        remark=_remark(first, ()) if _of_one_cause(run) else "",
-        function=first.step.function,
-        points=f"{points}/{sum(one.result.step.points for one in run)}",
+        sentence=_sentence(report, group, page),
+        remark=_shared_remark(report, group),
+        function=functions.pop() if len(functions) == 1 else "",
+        points=f"{gained}/{sum(one.result.step.points for one in group.steps)}",
     )
+
+
+def _sentence(report: Report, group: Group, page: Page) -> str:
+    """How many steps there are, what they have in common, and their numbers if scattered."""
+    first = group.steps[0].result
+    said = f"{len(group.steps)} steps"
+    if group.kind is Kind.PASSED and not group.neighbours:
+        function = first.step.function
+        said = f"{len(group.steps)} of {_steps_of(report, function)} steps"
+    elif group.kind is Kind.SAME_MISTAKE:
+        sure = len(first.diagnoses) == 1
+        said += ", the same mistake" if sure else ", perhaps the same mistake"
+    elif group.kind is Kind.FAILED:
+        said = f"{len(group.steps)} more steps"
+    elif group.kind is None and first.verdict is not Verdict.PASSED:
+        said += "" if waits_for(report, first) else " with the same cause"
+    return said if group.neighbours else f"{said}: {_numbers(group.steps, page)}"
+
+
+def _shared_remark(report: Report, group: Group) -> str:
+    """What is said of all the steps of a group; empty where they are not of one mind."""
+    awaited = sorted({n for one in group.steps for n in waits_for(report, one.result)})
+    remarks = {_remark(one.result, awaited, several=True) for one in group.steps}
+    return remarks.pop() if len(remarks) == 1 else ""
+
+
+def _steps_of(report: Report, function: str) -> int:
+    return sum(result.step.function == function for result in report.steps)
+
+
+def _numbers(steps: Sequence[Numbered], page: Page) -> str:
+    """Numbers of steps, neighbours as a range: "4–6, 8, 9"."""
+    runs = groupby(enumerate(steps), lambda pair: pair[1].number - pair[0])
+    parts: list[str] = []
+    for _, run in runs:
+        numbers = [str(step.number) for _, step in run]
+        parts += [f"{numbers[0]}{page.signs.dash}{numbers[-1]}"] if len(numbers) > 2 else numbers
+    return ", ".join(parts)
 
 
 def _row(report: Report, one: Numbered, page: Page, *, below: str, timed: bool) -> Row:
@@ -157,7 +123,7 @@ def _sign(result: StepResult, page: Page) -> tuple[str, str]:
     return page.signs.failed, "red"
 
 
-def _remark(result: StepResult, waiting_for: Sequence[int]) -> str:
+def _remark(result: StepResult, waiting_for: Sequence[int], several: bool = False) -> str:
     match result.verdict:
         case Verdict.PASSED | Verdict.FAILED:
             return ""
@@ -165,5 +131,6 @@ def _remark(result: StepResult, waiting_for: Sequence[int]) -> str:
             return "not your fault"
         case Verdict.SKIPPED if waiting_for:
             steps = "steps" if len(waiting_for) > 1 else "step"
-            return f"waits for {steps} {', '.join(map(str, waiting_for))}"
+            verb = "wait" if several else "waits"
+            return f"{verb} for {steps} {', '.join(map(str, waiting_for))}"
     return outcome(result.verdict)

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
 from grader.model import Report
-from grader.reports.account import SHORT, SHORTER, SPACING, Detail, Section, account
+from grader.reports.account import (
+    PRINTS,
+    SHORT,
+    SHORTER,
+    SPACING,
+    Detail,
+    Section,
+    account,
+)
 from grader.reports.causes import causes
+from grader.reports.folding import FOLDINGS, Folding
 from grader.reports.layout import Page, clip
-from grader.reports.rows import LOOSE, Folding, rows
+from grader.reports.rows import rows
 from grader.reports.table import draw, width_of
 
-FOLDINGS = (
-    LOOSE,
-    Folding(5, 3),
-    Folding(3, 3),
-    Folding(2, 2),
-    Folding(2, 2, rest=3),
-    Folding(2, 2, rest=2),
-)
-FEWEST_ROWS = 8  # of a table that has to be cut
+FEWEST_ROWS = 6  # of a table that has to be cut
 NARROWEST = 60  # cells of a table, so that the page does not shrink with its sentences
 NOTES = 9  # the rank of the notes: the first to go
+MOST_PRINTS = 12  # lines of what was printed, where there is room for that many
+
+SMALL_INPUT = 24  # cells: one that is wider is left out first
+
+# What is told, and the rank from which on it may be left out, in the order in which it is tried.
+WISHES = (
+    (SHORT, SPACING),
+    (replace(SHORT, widest_input=SMALL_INPUT), SPACING),
+    (replace(SHORT, widest_input=0), SPACING),
+    (SHORTER, SPACING),
+    (replace(SHORTER, prints=1), SPACING),
+    (SHORTER, PRINTS),
+)
 
 
 @dataclass(frozen=True)
@@ -39,33 +53,32 @@ class Screen:
 def screen(report: Report, page: Page, room: int) -> Screen:
     """As much as `room` lines hold, a blank one between table and story included.
 
-    First to go are the notes and mere spacing, then steps that passed are put together, then
-    those that fail or wait beside the one that is told of, and only then are the prints,
-    the inputs and what came back left out.
+    The failing case matters more than the list of steps. First to go are the notes and mere
+    spacing, then steps are put together, and only when no list could be shorter the
+    inputs, what was printed, and at the very last what came back.
     """
-    full = _story(report, page, SHORT)
-    for folding in FOLDINGS:
-        for reasons in (True, False):
-            across, table = _table(report, page, folding, reasons=reasons)
-            story = _fitted(full, room - len(table), spare=SPACING)
-            if len(table) + _height(story) <= room:
-                return Screen(table, _flat(story), across)
+    tables = [
+        _table(report, page, folding, reasons=reasons)
+        for folding in FOLDINGS
+        for reasons in (True, False)
+    ]
+    for detail, spare in WISHES:
+        story = _story(report, page, detail)
+        wanted = _height([section for section in story if section.rank < spare])
+        for across, table in tables:
+            if len(table) + wanted <= room:
+                return Screen(table, _told(report, page, detail, room - len(table)), across)
     return _crammed(report, page, room)
 
 
 def _crammed(report: Report, page: Page, room: int) -> Screen:
-    """The screen of a report with more to say than fits."""
-    full = _story(report, page, SHORTER)
+    """The screen of a report with more to say than fits: the list is cut."""
     across, table = _table(report, page, FOLDINGS[-1], reasons=False)
-    wanted = _height([section for section in full if section.rank < 3])
+    story = _story(report, page, SHORTER)
+    wanted = _height([section for section in story if section.rank < PRINTS])
     table = _cut(table, max(room - wanted, FEWEST_ROWS), page)
-    story = _fitted(full, room - len(table), spare=1)
-    for folding in FOLDINGS[:-1]:  # what was left out may have made room for these
-        wider, longer = _table(report, page, folding, reasons=False)
-        if len(longer) + _height(story) <= room:
-            across, table = wider, longer
-            break
-    return Screen(table, _flat(story)[: max(room - len(table) - 1, 0)], across)
+    left = room - len(table)
+    return Screen(table, _flat(_fitted(story, left))[: max(left - 1, 0)], across)
 
 
 def _table(
@@ -89,15 +102,24 @@ def _story(report: Report, page: Page, detail: Detail) -> list[Section]:
     return [*told, Section(notes, NOTES)] if notes else told
 
 
-def _fitted(story: Sequence[Section], room: int, spare: int) -> list[Section]:
-    """The story without as many of its sections as must go, those of the highest rank first."""
-    left = list(story)
-    while _height(left) > room:
-        rank = max(section.rank for section in left)
-        if rank < spare:
-            break
-        left.remove(next(section for section in left if section.rank == rank))
-    return left
+def _told(report: Report, page: Page, detail: Detail, room: int) -> list[Text]:
+    """The story in so many lines; those that are left over go to what was printed."""
+    story = _fitted(_story(report, page, detail), room)
+    spare = min(room - _height(story), MOST_PRINTS - detail.prints)
+    if spare <= 0 or not any(section.rank == PRINTS for section in story):
+        return _flat(story)
+    longer = replace(detail, prints=detail.prints + spare)
+    return _flat(_fitted(_story(report, page, longer), room))
+
+
+def _fitted(story: Sequence[Section], room: int) -> list[Section]:
+    """Those sections of the story that there is room for, the lowest ranks first."""
+    chosen: set[int] = set()
+    for index in sorted(range(len(story)), key=lambda index: story[index].rank):
+        longer = [story[i] for i in sorted(chosen | {index})]
+        if story[index].rank == 0 or _height(longer) <= room:
+            chosen.add(index)
+    return [story[index] for index in sorted(chosen)]
 
 
 def _cut(table: Sequence[Text], room: int, page: Page) -> list[Text]:

@@ -11,9 +11,10 @@ from grader.model import Report, Verdict
 from grader.reports.account import FULL, account
 from grader.reports.causes import carried, causes, untouched, unwritten
 from grader.reports.escape import encodable, escaped, spelt_for, visible
+from grader.reports.folding import UNFOLDED
 from grader.reports.layout import Page, breadth, clip, signs_for, wrap
 from grader.reports.redact import redacted
-from grader.reports.rows import UNFOLDED, rows
+from grader.reports.rows import rows
 from grader.reports.screen import NARROWEST, screen
 from grader.reports.table import draw, width_of
 

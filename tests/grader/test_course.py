@@ -163,16 +163,27 @@ def test_an_unknown_exercise_is_answered_with_the_nearest_and_with_all(course):
     with pytest.raises(UsageFault) as caught:
         course.exercise("scaled_some")
     assert caught.value.message == (
-        "there is no exercise 'scaled_some'; did you mean 02_scaled_sum? "
-        "This course has 01_double, 02_scaled_sum, 03_counter"
+        "there is no exercise 'scaled_some'; did you mean 02_scaled_sum?\n"
+        "This course has 01_double, 02_scaled_sum, 03_counter."
     )
 
 
+def test_many_exercises_are_listed_on_lines_of_80_characters(root):
+    ids = [f"{number:02}_exercise_{number}" for number in range(1, 20)]
+    (root / "course.toml").write_text(f"exercises = {ids}")
+    with pytest.raises(UsageFault) as caught:
+        Course.open(root).exercise("33")
+    first, *lines = caught.value.message.split("\n")
+    assert first == "there is no exercise '33'."
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines) == f"This course has {', '.join(ids)}."
+
+
 @pytest.mark.parametrize("text", ["", "0", "7", "..", "\x1b[31m", "9" * 5000, "é" * 5000, "/"])
-def test_whatever_is_typed_the_answer_is_one_short_line(course, text):
+def test_whatever_is_typed_the_answer_is_short_and_printable(course, text):
     with pytest.raises(UsageFault) as caught:
         course.exercise(text)
-    assert caught.value.message.isprintable()
+    assert all(line.isprintable() for line in caught.value.message.split("\n"))
     assert len(caught.value.message) < 300
 
 

@@ -73,6 +73,7 @@ def test_the_list_shows_every_exercise_and_what_to_type_first(root):
 
 def test_the_list_shows_scores_and_marks_the_next_exercise(root):
     passes(root, "01")
+    told("reset", "02")
     reach(root, "02", best=3)
     assert told("list") == (
         "Small sums\n\n"
@@ -83,7 +84,17 @@ def test_the_list_shows_scores_and_marks_the_next_exercise(root):
     )
 
 
+def test_where_a_file_is_missing_the_list_offers_a_fresh_one(root):
+    told("reset", "01")
+    reach(root, "01", best=3)
+    (root / "exercises" / "01_double.py").unlink()
+    assert told("list").endswith(
+        "\n\nexercises/01_double.py is missing.\nNext: attn-grade reset 01\n"
+    )
+
+
 def test_a_changed_suite_shows_in_the_list(root):
+    told("reset", "01")
     for number in ("01", "02", "03"):
         passes(root, number)
     reach(root, "01", best=6, max_score=7, suite="old", passed_with="old")
@@ -236,6 +247,19 @@ def test_a_long_hint_is_wrapped_to_the_screen(root, monkeypatch):
     assert 70 < max(map(len, told("hint", "03", "--reset").splitlines()[:-3])) <= 80
 
 
+def test_hints_listed_again_hang_below_their_numbers(root, monkeypatch):
+    lesson = root / "exercises" / "01_double.md"
+    long = "Look at it once more. " * 10
+    lesson.write_text(lesson.read_text().replace("Look at the formula.", long))
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = [told("hint", "01", "double") for _ in range(3)][-1].splitlines()
+    assert 70 < max(map(len, lines)) <= 80
+    assert lines[2].startswith("1. Look at it once more. Look")
+    assert all(line.startswith("   ") for line in lines[3 : lines.index("", 2)])
+    second = lines.index("2. Which operator multiplies?")
+    assert lines[second:][1:5] == ["", "       x ? 2", "", "   That one."]
+
+
 # -- reset -----------------------------------------------------------------------------
 
 
@@ -322,12 +346,13 @@ WITH_EXERCISE = ("lesson", "hint", "reset", "solution")
 
 @pytest.mark.parametrize("command", WITH_EXERCISE)
 @pytest.mark.parametrize("text", ["duoble", "9", "", "../../etc/passwd", "\x1b[2J"])
-def test_a_mistyped_exercise_is_one_clear_line(root, command, text):
+def test_a_mistyped_exercise_is_told_in_two_clear_lines(root, command, text):
     result = run(command, "--", text)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr.startswith("Error: there is no exercise ")
-    assert result.stderr.count("\n") == 1 and result.stderr[:-1].isprintable()
+    assert len(result.stderr.splitlines()) == 2
+    assert all(len(line) <= 80 and line.isprintable() for line in result.stderr.splitlines())
 
 
 @pytest.mark.parametrize("command", ["list", *WITH_EXERCISE])

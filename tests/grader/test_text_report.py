@@ -262,6 +262,63 @@ def test_an_ambiguous_mistake_names_three_at_most_and_asks(misaligned: StepResul
     assert TALL.says not in output
 
 
+@pytest.mark.parametrize(
+    "says, told",
+    [
+        ("Where no bias is given you add one.", "where no bias"),
+        ("Each query gets the same.", "each query"),
+        ("A row sums to two.", "a row"),
+        ("Queries, keys and values are mixed.", "queries, keys"),
+        ("K and V are exchanged.", "K and V"),
+        ("NaN is left in empty rows.", "NaN is"),
+        ("QK is not scaled.", "QK is"),
+        ("W1 is never used.", "W1 is"),
+        ("`Linear` keeps its weights turned.", "`Linear` keeps"),
+    ],
+)
+def test_a_mistake_goes_on_in_small_letters_but_a_name_keeps_its_case(
+    misaligned: StepResult, says: str, told: str
+) -> None:
+    mistake = replace(ALIGNS_FIRST, says=says)
+    output = shown(with_second(replace(misaligned, diagnoses=((mistake,),))))
+    assert f"This looks like: {told}" in output
+
+
+def test_a_step_that_raised_names_its_mistake_as_one_that_failed_does(
+    misaligned: StepResult,
+) -> None:
+    raised = wrong(
+        STEPS[1],
+        Verdict.RAISED,
+        message="`causal_mask` raised RuntimeError.",
+        diagnoses=((ALIGNS_FIRST,),),
+        case=Case("causal_mask(2, 5)"),
+        line=14,
+    )
+    output = shown(with_second(raised))
+    assert "lines up with the last key · raised " in output
+    assert (
+        """  `causal_mask` raised RuntimeError.
+  causal_mask(2, 5)   exercises/03_causal_mask.py:14
+
+  This looks like: you lined up the first query with the first key.
+  With cached keys the queries are the last tokens. Which ends should meet?
+"""
+        in output
+    )
+    homework = shown(replace(with_second(raised), feedback=Feedback.HOMEWORK))
+    assert "This looks like: you lined up the first query" in homework
+
+
+def test_what_came_back_is_left_out_where_it_reads_like_what_was_expected(
+    misaligned: StepResult,
+) -> None:
+    alike = replace(MORE_KEYS, returned="tensor (2, 3)", expected="tensor (2, 3)")
+    output = shown(with_second(replace(misaligned, case=alike)))
+    assert "came back" not in output and "tensor (2, 3)" not in output
+    assert "At [0, 1] it says False where True belongs." in output
+
+
 def test_mistakes_made_together_are_told_together(misaligned: StepResult) -> None:
     output = shown(with_second(replace(misaligned, diagnoses=((ALIGNS_FIRST, STRICT),))))
     assert (
@@ -339,10 +396,37 @@ def test_a_function_right_in_itself_says_what_it_waits_for(misaligned: StepResul
     assert "`apply_mask` is right in itself; it waits for `causal_mask`\n" in output
 
 
-def test_prints_are_cut_to_a_few_lines(misaligned: StepResult) -> None:
-    short = replace(misaligned, output="".join(f"line {n}\n" for n in range(50)), case=None)
-    output = shown(with_second(short))
-    assert "You printed | line 0\n              | line 1\n              | … 48 more lines" in output
+def printed(output: str) -> list[str]:
+    """The lines of a report that quote what was printed."""
+    return [line.partition("| ")[2] for line in output.splitlines() if line[14:16] == "| "]
+
+
+def test_prints_are_cut_to_a_few_lines_where_the_failing_case_needs_the_room(
+    unscaled: StepResult,
+) -> None:
+    loud = replace(unscaled, output="".join(f"line {n}\n" for n in range(50)))
+    wrongs = {n: replace(unscaled, diagnoses=()) for n in range(5, 10)} | {4: loud}
+    output = shown(attention_report(wrongs))
+    assert_one_screen(output)
+    assert printed(output) == ["… 50 lines (-v shows them)"]
+    assert "came back" in output
+    fewer = replace(loud, diagnoses=())
+    output = shown(attention_report(wrongs | {4: fewer}))
+    assert printed(output) == ["line 0", "line 1", "… 48 more lines"]
+    assert "came back" in output
+
+
+def test_prints_get_the_lines_that_are_free_but_not_the_whole_screen(
+    misaligned: StepResult,
+) -> None:
+    few = replace(misaligned, output="".join(f"line {n}\n" for n in range(5)))
+    output = shown(report_of(few))
+    assert_one_screen(output)
+    assert printed(output) == [f"line {n}" for n in range(5)]
+    many = replace(few, output="".join(f"line {n}\n" for n in range(50)), case=None, diagnoses=())
+    output = shown(report_of(many))
+    assert_one_screen(output)
+    assert printed(output) == [*(f"line {n}" for n in range(11)), "… 39 more lines"]
 
 
 def test_inputs_that_the_call_spells_out_are_not_repeated(misaligned: StepResult) -> None:
@@ -440,9 +524,171 @@ def test_the_first_cause_stays_whole_where_far_too_many_steps_fail(
     steps = [Step(f"test_{n}", "causal_mask", f"Sentence number {n}", 1) for n in range(30)]
     output = shown(report_of(*(replace(misaligned, step=step) for step in steps)))
     assert_one_screen(output)
-    assert " 2–30 ✗ 29 more steps that fail, or wait for one" in output
+    assert " 2–30 ✗ 29 steps, the same mistake" in output
     assert "came back            expected" in output
     assert "Which ends should meet?" in output
+
+
+ATTENTION = [
+    *(Step(f"test_sum_{n}", "weighted_sum", f"Sum number {n}", 1) for n in range(1, 4)),
+    *(Step(f"test_{n}", "attention", f"Attention number {n}", 2) for n in range(4, 10)),
+    *(
+        Step(f"test_{n}", "attention", f"Attention number {n}", 1, needs=("test_4", "test_6"))
+        for n in range(10, 13)
+    ),
+    *(Step(f"test_{n}", "self_attention", f"Self number {n}", 1) for n in range(13, 15)),
+    Step("test_15", "self_attention", "Self number 15", 1, needs=("test_13",)),
+]
+SCALED = Case(
+    call="attention(q, k, v)",
+    inputs=tuple(
+        (name, "\n".join(["0.1178  -0.2345  0.3456  -0.4567  0.5678"] * 5)) for name in "qkv"
+    ),
+    returned=(
+        "  0.02496    0.07259    0.03238    0.04395     0.8261\n"
+        "  0.08621     0.1055     0.3814     0.3696    0.05728\n"
+        "  0.07134    0.06541    0.03705    0.05495     0.7713\n"
+        " 0.002753   0.001124  7.313e-05   0.004454     0.9916\n"
+        "  0.04799     0.2418     0.4979     0.1966    0.01579"
+    ),
+    expected=(
+        "  0.102   0.1644   0.1146   0.1313   0.4877\n"
+        " 0.1473   0.1612   0.2864   0.2824   0.1227\n"
+        " 0.1539    0.148   0.1148   0.1369   0.4463\n"
+        "0.05876  0.03937   0.0116  0.07287   0.8174\n"
+        " 0.1191   0.2455   0.3391   0.2238  0.07245"
+    ),
+    difference="at [0, 0] it has 0.02496 where 0.102 was expected",
+)
+
+
+def attention_report(
+    wrongs: dict[int, StepResult], waiting: tuple[int, ...] = (), **changes: object
+) -> Report:
+    """All steps of ATTENTION right but some that are wrong, by number, and some that wait."""
+    results = [
+        replace(wrongs[number], step=step)
+        if number in wrongs
+        else wrong(step, Verdict.SKIPPED)
+        if number in waiting
+        else right(step)
+        for number, step in enumerate(ATTENTION, start=1)
+    ]
+    return report_of(*results, **changes)
+
+
+@pytest.fixture
+def unscaled(misaligned: StepResult) -> StepResult:
+    return replace(misaligned, message="Not every value is right.", case=SCALED, output="")
+
+
+def test_the_failing_case_matters_more_than_the_list_of_steps(unscaled: StepResult) -> None:
+    wrongs = dict.fromkeys([*range(4, 10), 13, 14], unscaled)
+    output = shown(attention_report(wrongs, waiting=(10, 11, 12, 15)))
+    assert_one_screen(output)
+    assert (
+        """
+   1–3 ✓ 3 steps                             weighted_sum     3/3
+     4 ✗ Attention number 4                  attention        0/2
+   5–9 ✗ 5 steps, the same mistake           attention       0/10
+ 10–12 · 3 steps · wait for steps 4, 6       attention        0/3
+ 13–14 ✗ 2 steps, the same mistake           self_attention   0/2
+    15 · Self number 15 · waits for step 13  self_attention   0/1
+
+Step 4 · Attention number 4
+  Not every value is right.
+  attention(q, k, v)   exercises/03_causal_mask.py:14
+    came back                            expected
+    0.025  0.073  0.032  0.044  0.826    0.102  0.164  0.115  0.131  0.488
+    0.086  0.105  0.381  0.370  0.057    0.147  0.161  0.286  0.282  0.123
+    0.071  0.065  0.037  0.055  0.771    0.154  0.148  0.115  0.137  0.446
+    0.003  0.001  0.000  0.004  0.992    0.059  0.039  0.012  0.073  0.817
+    0.048  0.242  0.498  0.197  0.016    0.119  0.245  0.339  0.224  0.072
+  At [0, 0] it has 0.02496 where 0.102 was expected.
+  This looks like: you lined up the first query with the first key.
+  With cached keys the queries are the last tokens. Which ends should meet?
+"""
+        in output
+    )
+
+
+def test_steps_that_passed_share_a_row_though_others_stand_between(unscaled: StepResult) -> None:
+    others = {n: replace(unscaled, diagnoses=((HIDES,),)) for n in (5, 9)}
+    output = shown(attention_report({3: unscaled} | others))
+    assert_one_screen(output)
+    assert re.search(r"\n +✓ 7 of 9 steps: 4, 6–8, 10–12 +attention +11/11\n", output)
+    assert re.search(r"\n +5 ✗ Attention number 5 +attention +0/2\n", output)
+    assert "\n   1–2 ✓ 2 steps  " in output
+    assert "came back" in output
+
+
+def test_consequences_in_all_functions_share_a_row_where_room_is_very_short(
+    unscaled: StepResult,
+) -> None:
+    loud = replace(unscaled, output="one\ntwo\n")
+    wrongs = dict.fromkeys(range(5, 10), unscaled) | {4: loud, 13: unscaled, 14: unscaled}
+    output = shown(attention_report(wrongs, waiting=(10, 11, 12, 15)))
+    assert_one_screen(output)
+    assert re.search(r"\n +✗ 7 steps, the same mistake: 5–9, 13, 14 +0/12\n", output)
+    assert re.search(r"\n +· 4 steps: 10–12, 15 · wait for steps 4, 6, 13 +0/4\n", output)
+    assert printed(output) == ["one", "two"]
+
+
+def test_an_uncertain_diagnosis_is_perhaps_the_same_mistake(unscaled: StepResult) -> None:
+    unsure = replace(unscaled, diagnoses=((HIDES,), (STRICT,)))
+    output = shown(attention_report(dict.fromkeys(range(4, 10), unsure)))
+    assert "   5–9 ✗ 5 steps, perhaps the same mistake  " in output
+
+
+def test_failures_without_a_diagnosis_are_not_called_the_same_mistake(
+    unscaled: StepResult,
+) -> None:
+    unknown = replace(unscaled, diagnoses=(), output="one\ntwo\nthree\n")
+    wrongs = dict.fromkeys([*range(4, 10), 13, 14], unknown)
+    output = shown(attention_report(wrongs, waiting=(10, 11, 12, 15)))
+    assert_one_screen(output)
+    assert "   5–9 ✗ 5 more steps  " in output
+    assert "same mistake" not in output
+    assert "came back" in output
+
+
+def test_no_step_that_was_stopped_is_folded_away(unscaled: StepResult) -> None:
+    slow = wrong(STEPS[0], Verdict.TIMED_OUT, message="It ran for 4 s.")
+    wrongs = dict.fromkeys(range(4, 10), unscaled) | {8: slow}
+    output = shown(attention_report(wrongs))
+    assert re.search(r" 8 ✗ Attention number 8 · timed out ", output)
+    assert "✗ 4 steps, the same mistake: 5–7, 9" in output
+
+
+def test_grids_too_wide_for_rounding_lose_columns_and_flat_ones_stand_apart(
+    unscaled: StepResult,
+) -> None:
+    wide = "  ".join(SCALED.returned.split("\n")[0].split())
+    row = f"{wide}  {wide}"
+    tall, flat = "\n".join([row] * 3), f"{wide}  0.1234  0.1235"
+    case = Case("f(x)", returned=tall, expected=tall.replace("0.8261", "0.8999"))
+    output = shown(report_of(replace(unscaled, case=case)))
+    line = "0.02  0.07  0.03  0.04  0.83  …    0.02  0.07  0.03  0.04  0.90  …"
+    assert f"    {line}\n" * 3 in output
+    case = Case("f(x)", returned=flat, expected=flat.replace("0.8261", "0.8999"))
+    output = shown(report_of(replace(unscaled, case=case)))
+    assert f"    came back\n    {flat}\n    expected\n    0.02496" in output
+
+
+def test_verbose_shows_all_digits(unscaled: StepResult) -> None:
+    output = shown(attention_report({4: unscaled}), verbose=True)
+    assert "0.002753  0.001124  7.313e-05  0.004454   0.9916\n" in output
+
+
+def test_rounding_hides_no_difference(unscaled: StepResult) -> None:
+    near = "\n".join(
+        "  ".join(f"{float(cell) + 2e-4:.4g}" for cell in line.split())
+        for line in SCALED.returned.split("\n")
+    )
+    case = replace(SCALED, expected=near)
+    output = shown(attention_report({4: replace(unscaled, case=case)}))
+    assert_one_screen(output)
+    assert "0.02496" in output.split("came back")[1].split("At [0, 0]")[0]
 
 
 def test_where_room_is_short_what_came_back_outlives_the_inputs(misaligned: StepResult) -> None:
