@@ -13,7 +13,7 @@ from grader.diagnose import Atlas, alike, differs
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
 from grader.sitting import StepOutcome
-from grader.stubs import drift
+from grader.stubs import drift, untouched
 
 MOST_WORDS = 600
 LEAST_VALUES_SHARE = 0.7
@@ -207,8 +207,10 @@ def _of_stub(examiner: Examiner) -> Iterator[Said]:
     for outcome in examiner.outcomes_of_program(_stub_program(exercise)):
         if outcome.verdict is Verdict.PASSED:
             yield outcome.step.id, "the untouched stub passes"
-    if exercise.stub.exists():  # a learner may have moved it, or broken it
-        stub = exercise.stub.read_text(encoding="utf-8", errors="replace")
+    if not exercise.stub.exists():  # a learner may have moved it
+        return
+    stub = exercise.stub.read_text(encoding="utf-8", errors="replace")
+    if untouched(stub, exercise.functions) == set(exercise.functions):  # else it is a learner's
         for says in drift(stub, exercise.source):
             yield exercise.stub.name, says
 

@@ -9,6 +9,7 @@ import socket
 import sys
 import traceback
 import types
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,6 +152,17 @@ def _raised(error: BaseException, path: str, loading: bool) -> Message:
     }
 
 
+def _warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning without the place it came from, which is mostly the grader's or torch's."""
+    return f"{category.__name__}: {message}\n"
+
+
 def take_streams(out: int, err: int) -> None:
     """Make the two pipes this process's stdout and stderr, and nothing its stdin."""
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -159,4 +171,5 @@ def take_streams(out: int, err: int) -> None:
     options: Any = {"encoding": "utf-8", "errors": "backslashreplace", "closefd": False}
     sys.stdin = open(0, **options)  # noqa: SIM115 - these stay open
     sys.stdout = open(1, "w", buffering=1 << 14, **options)  # noqa: SIM115
+    warnings.formatwarning = _warning
     sys.stderr = open(2, "w", buffering=1, **options)  # noqa: SIM115

@@ -52,6 +52,25 @@ def test_the_shown_solution_is_a_submission_without_wrong_programs(exercise):
     assert not wrong & set(shown.defines()) and "grader" not in shown.source
 
 
+def test_a_course_whose_stubs_are_filled_in_still_keeps_its_promises(copied_course):
+    """A learner may replace a stub wholesale, break it, or move it away."""
+    exercise = copied_course.exercise("03")
+    for filled in (reference_of(copied_course, exercise), "def causal_mask(:\n", None):
+        if filled is None:
+            exercise.stub.unlink()
+        else:
+            exercise.stub.write_text(filled, encoding="utf-8")
+        assert verify(copied_course, exercise).findings == ()
+
+
+def test_an_untouched_stub_that_departs_from_its_solution_is_found(copied_course):
+    exercise = copied_course.exercise("03")
+    stub = exercise.fresh_stub.replace("n_k: int | None = None", "n_k: int = 0")
+    exercise.stub.write_text(stub, encoding="utf-8")
+    (finding,) = verify(copied_course, exercise).findings
+    assert finding.where == "03_causal_mask.py"
+
+
 @pytest.fixture
 def copied_course(tmp_path) -> Course:
     for part in ("course.toml", "exercises", "solutions", "tests/hidden"):

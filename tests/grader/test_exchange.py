@@ -129,6 +129,13 @@ def test_prints_belong_to_the_step_they_were_made_in(line_to):
     assert line.printed() == "two\n"
 
 
+def test_a_warning_of_torch_does_not_show_the_graders_files(line_to):
+    line = line_to("import torch\ndef f(x): return x.T")
+    call(line, "f", torch.ones(2, 2, 2))
+    assert line.printed().startswith("UserWarning: The use of `x.T`")
+    assert ".py" not in line.printed().splitlines()[0]
+
+
 def test_input_is_empty_and_the_environment_too(line_to):
     line = line_to(GO_ROUND + "def f(): return [sys.stdin.read(), sorted(o.environ)]")
     assert call(line, "f")["value"] == ["", ["HOME", "LANG", "TMPDIR"]]
