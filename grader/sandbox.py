@@ -250,9 +250,9 @@ class Spawner:
 def _interpreter(args: list[str], fds: list[int]) -> subprocess.Popen[bytes]:
     """A fresh interpreter in its own session, isolated from the user's settings."""
     code = (
-        f"import sys; sys.path.append({str(ROOT)!r})\n"
-        "from grader.worker.nursery import main\n"
-        f"sys.path.remove({str(ROOT)!r}); main()"
+        f"import gc, sys; gc.disable(); sys.path.append({str(ROOT)!r})\n"
+        "from grader.worker.nursery import main\n"  # imports torch, which is never collected
+        f"sys.path.remove({str(ROOT)!r}); gc.freeze(); gc.enable(); main()"
     )
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     environment["OPENBLAS_NUM_THREADS"] = "1"  # the forking process keeps to one thread
