@@ -190,7 +190,8 @@ class Line:
             poll.register(pipe, select.POLLIN)
         while True:
             ready = dict(poll.poll(TICK * 1000))
-            self._drain()
+            if not ready.keys().isdisjoint(self._pipes):
+                self._drain()
             self._check_usage()
             if self._worker.channel.fileno() in ready:
                 return

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from grader import submissions
+from grader.cli.loading import load_torch, saying
 from grader.cli.spelling import command
 from grader.course import Course, Exercise
 from grader.errors import (
@@ -20,7 +18,6 @@ from grader.errors import (
     EXIT_INTERRUPTED,
     EXIT_NOT_YET,
     EXIT_PASSED,
-    GraderFault,
     UsageFault,
 )
 from grader.model import Feedback, Report, Verdict
@@ -95,29 +92,16 @@ def _graded(
     feedback: Feedback, seed: int,
 ) -> Report:  # fmt: skip
     """Start the clean process first, load the course second, grade third."""
-    with _saying("loading torch"):
-        # torch brings numpy, whose thread pool would outlive neither fork nor purpose.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        # The collector would walk all that torch makes again and again while it is made, and
-        # once more at the end: a fifth of the import's time. Frozen, it is never walked.
-        gc.disable()
-        try:
-            import torch  # noqa: F401
-        except ImportError as error:
-            says = f"torch cannot be imported ({error}); see `attn-grade doctor`"
-            raise GraderFault(says) from None
-        finally:
-            gc.freeze()
-            gc.enable()
-        from grader.sandbox import open_nursery
+    load_torch()
+    from grader.sandbox import open_nursery
 
-        nursery = open_nursery(os.environ.get("ATTN_GRADE_WORKERS", "here"))
+    nursery = open_nursery(os.environ.get("ATTN_GRADE_WORKERS", "here"))
     try:
         # From here on this process may hold answers: workers are forked from the other.
         from grader.grade import Terms, with_examiner
 
         terms = Terms(seed, feedback, _device(device))
-        with _saying("grading"):
+        with saying("grading"):
             return with_examiner(
                 course, exercise, terms, lambda examiner: examiner.report(submission, nursery)
             )
@@ -138,21 +122,6 @@ def _device(wanted: str) -> str:
             "there is no CUDA device here; use --device cpu, or see `attn-grade doctor`"
         )
     return "cpu"
-
-
-@contextlib.contextmanager
-def _saying(what: str) -> Iterator[None]:
-    """Say what takes a moment, on a terminal only, and wipe it away afterwards."""
-    live = sys.stderr is not None and sys.stderr.isatty()
-    if live:
-        sys.stderr.write(f"{what} …")
-        sys.stderr.flush()
-    try:
-        yield
-    finally:
-        if live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def _show(report: Report, form: str, verbose: bool, next_step: str) -> None:

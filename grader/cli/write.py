@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from grader.cli.loading import load_torch
 from grader.cli.spelling import command
 from grader.course import Course, Exercise
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET
@@ -59,10 +60,11 @@ def new(folder: Path | None, name: str) -> None:
 @click.pass_obj
 def verify(folder: Path | None, exercises: tuple[str, ...]) -> None:
     """Prove that EXERCISES (all, if none is named) keep their promises, with figures."""
+    course, chosen = _chosen(folder, exercises)
+    load_torch()
     from grader.verify import BrokenPromise
     from grader.verify import verify as verified
 
-    course, chosen = _chosen(folder, exercises)
     heading = ("exercise", "functions", "steps", "points", "wrong", "killed", "named", "alone")
     click.echo("{:<24}{:>10}{:>7}{:>8}{:>7}{:>8}{:>7}{:>7}".format(*heading))
     findings: list[BrokenPromise] = []

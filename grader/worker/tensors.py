@@ -61,7 +61,10 @@ def bytes_of(tensor: torch.Tensor) -> memoryview:
     """The elements in row-major order; a meta tensor has none."""
     if tensor.device.type == "meta" or tensor.numel() == 0:
         return memoryview(b"")
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    plain = tensor.detach()
+    if plain.is_conj() or plain.is_neg():
+        plain = plain.resolve_conj().resolve_neg()
+    plain = plain.cpu().contiguous()
     return plain.reshape(-1).view(torch.uint8).numpy().data
 
 
