@@ -68,6 +68,8 @@ class Line:
         self._looked = time.monotonic()
         self._deadline = self._looked + START_SECONDS
         self._await_ready()
+        self._cpu_ready = self.cpu_used()
+        self._cpu_end: float | None = None
         self.begin_step(allowance.cpu_seconds)
 
     def _await_ready(self) -> None:
@@ -119,6 +121,7 @@ class Line:
         """End the worker, once; returns its wait status."""
         if self._status is None:
             self._drain()
+            self._cpu_end = self.cpu_used()  # told of the dead too, until they are reaped
             self._status = self._nursery.end(self._worker)
         return self._status
 
@@ -137,9 +140,10 @@ class Line:
         except OSError:
             return []
 
-    def cpu_since_step(self) -> float:
-        """Seconds of CPU used since the step began."""
-        return max(self.cpu_used() - self._cpu_start, 0.0)
+    def cpu_in_all(self) -> float:
+        """Seconds of CPU used since the worker was ready, also of one that has ended."""
+        used = self.cpu_used() if self._cpu_end is None else self._cpu_end
+        return max(used - self._cpu_ready, 0.0)
 
     def _memory(self) -> int:
         """Bytes of memory the worker holds for itself; 0 if untold."""

@@ -47,6 +47,7 @@ class Examiner:
     exercise: Exercise
     terms: Terms
     paper: Paper
+    hashes: Hashes  # of what was read, before any submission ran
 
     def report(self, submission: Submission, nursery: Nursery) -> Report:
         """Grade a submission in workers of this nursery."""
@@ -62,7 +63,7 @@ class Examiner:
         return Report(
             exercise=self.exercise.id, title=self.exercise.title, path=submission.path,
             sha256=submission.sha256, seed=self.terms.seed, feedback=self.terms.feedback,
-            steps=results, hashes=_hashes(self.exercise, self.course),
+            steps=results, hashes=self.hashes,
             environment=_environment(self.terms.device),
             seconds=time.perf_counter() - started,
             notes=self._notes(outcomes, findings),
@@ -168,11 +169,12 @@ def with_examiner(
     functions = bank.solution(exercise).functions
     reference = bank.reference(exercise)
     atlas = Atlas(bank, exercise)
+    hashes = _hashes(exercise, course)
 
     def ready(suite: Collected) -> Result:
         discreet = terms.feedback is Feedback.HOMEWORK
         paper = Paper(suite, functions, reference, atlas, terms.seed, terms.device, discreet)
-        return use(Examiner(course, exercise, terms, paper))
+        return use(Examiner(course, exercise, terms, paper, hashes))
 
     return with_suite(exercise, ready)
 

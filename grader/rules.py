@@ -22,6 +22,7 @@ PLAIN_IMPORTS: frozenset[str] = frozenset((
 MAX_PASSES = 8
 MAX_NESTING = 40  # of literals: nobody who means to be read goes further
 MAX_NAME = 200
+MOST_STARS = 20  # different modules imported whole; of more, the first are let go
 MAX_SPELLING = 60
 TENSOR_BUILTINS = frozenset(f"builtins.{name}" for name in ("abs", "max", "min", "next", "sum"))
 
@@ -95,6 +96,8 @@ class _Judge:
         self._methods = set() if "__getattr__" in code.attributes else methods - code.attributes
         self._known: dict[ast.expr, str] = {}
         self._joined: dict[Name, str] = {}
+        self._imported: dict[Name, bool] = {}
+        self._stars = list(dict.fromkeys(reversed(code.stars)))[:MOST_STARS]  # the last first
         self._settle()
 
     def _settle(self) -> None:
@@ -141,9 +144,13 @@ class _Judge:
         if operation is None or isinstance(node, (ast.IfExp, ast.BoolOp)):
             return None
         name = self._code.names.get(node)  # a variable was given it elsewhere: that is the use
-        if name and not any(isinstance(binding.value, str) for binding in name.bindings):
-            return None
-        return operation
+        return operation if name is None or self._is_imported(name) else None
+
+    def _is_imported(self, name: Name) -> bool:
+        """Whether an import, or a definition, is among what a name may stand for."""
+        if name not in self._imported:
+            self._imported[name] = any(isinstance(b.value, str) for b in name.bindings)
+        return self._imported[name]
 
     def _of(self, node: ast.expr) -> str:
         """The dotted name an expression stands for, or one of the three words for the rest."""
@@ -203,7 +210,7 @@ class _Judge:
 
     def _unbound(self, name: str) -> str:
         """A builtin, or what `from ... import *` brought."""
-        for module in reversed(self._code.stars):
+        for module in self._stars:
             if behind(f"{module}.{name}", self._doors):
                 return f"{module}.{name}"
             if module.partition(".")[0] not in PLAIN_IMPORTS:

@@ -31,7 +31,7 @@ KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "PATH")
 WAYS = ("here", "apart", "spawn")
 PATIENCE = 60.0  # seconds in which a nursery must obey first: it may have torch to import
 USUAL_PATIENCE = 5.0  # and later on
-ISOLATION = "process (no sandbox: the course's files were readable)"
+ISOLATION = "process (no sandbox: the course's files could be read and changed)"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,12 @@ def _put_away(worker: Worker) -> None:
     worker.channel.close()
     for fd in worker.prints:
         os.close(fd)
-    shutil.rmtree(worker.folder, ignore_errors=True)
+    try:
+        shutil.rmtree(worker.folder, ignore_errors=True)
+    except RecursionError:  # folders in folders in folders: `rm` goes as deep as they do
+        subprocess.run(
+            ["rm", "-rf", "--", str(worker.folder)], check=False, stderr=subprocess.DEVNULL
+        )
 
 
 class Forker:

@@ -54,16 +54,19 @@ class WorkerSeat:
         self._allowance = allowance
         self._line: Line | None = None
         self._unloadable: Answer | None = None
-        self._spent = 0.0  # CPU seconds of workers that have ended, and of earlier steps
-        self._load_prints = ""
+        self._spent = 0.0  # CPU seconds of workers that have ended
+        self._last_prints = ""  # of a load that failed, or of a step that lost its worker
 
     def begin_step(self, afresh: bool) -> Answer | None:
         """Load the submission if need be; an answer where that failed, or no time is left."""
-        self._count()
         if afresh:
             self.close()
-        left = self._allowance.submission_seconds - self._spent
+        if self._unloadable is None:
+            self._last_prints = ""  # those of an earlier step are not this one's to show
+        here = self._line.cpu_in_all() if self._line else 0.0
+        left = self._allowance.submission_seconds - self._spent - here
         if left <= 0:
+            self.close()
             return Died("timed_out", "the time for the whole submission was used up before")
         seconds = min(self._allowance.cpu_seconds, left)
         if self._unloadable is None and self._line is None:
@@ -84,21 +87,22 @@ class WorkerSeat:
                 return Died("crashed", "the worker of this step has ended")
             found = ask(call)
             if isinstance(found, (Died, Garbled)):
-                self._lost(found)
+                self._lost()
             elif isinstance(found, Raised) and "CUDA error" in found.text:
-                self.close()  # after an assertion on the device, nothing there answers any more
+                self._lost()  # after an assertion on the device, nothing there answers any more
             return found
 
         return answer
 
     def printed(self) -> str:
         """What was printed since the step began."""
-        return self._line.printed() if self._line else self._load_prints
+        return self._line.printed() if self._line else self._last_prints
 
     def close(self) -> None:
         """End the worker there is."""
         if self._line is not None:
             self._line.close()
+            self._spent += self._line.cpu_in_all()
             self._line = None
 
     def _load(self, seconds: float) -> Answer | None:
@@ -126,19 +130,14 @@ class WorkerSeat:
         if isinstance(answer, Value):
             self._line = line
             return None
-        self._load_prints = line.printed()
+        self._last_prints = line.printed()
         line.close()
+        self._spent += line.cpu_in_all()
         return answer
 
-    def _count(self) -> None:
+    def _lost(self) -> None:
         if self._line is not None:
-            self._spent += self._line.cpu_since_step()
-
-    def _lost(self, answer: Answer) -> None:
-        if isinstance(answer, Died) and answer.how == "timed_out":
-            self._spent += self._allowance.cpu_seconds
-        if self._line is not None:
-            self._load_prints = self._line.printed()
+            self._last_prints = self._line.printed()
             self.close()
 
 

@@ -107,7 +107,7 @@ class Sitting:
         needed = [s for s in self.paper.suite.steps if s.id in step.needs]
         timeouts = self.timeouts.get(step.function, [])
         if len(timeouts) > 1:  # twice is enough: its other steps would only take as long
-            return replace(timeouts[-1], step=step, evidence={}, shown=None, seconds=0.0)
+            return replace(timeouts[-1], step=step, evidence={}, shown=None, output="", seconds=0.0)
         waiting = [s.title for s in needed if s.id not in passed]
         if waiting:
             return StepOutcome(step, Verdict.SKIPPED, feedback.waits_for(waiting))

@@ -132,7 +132,7 @@ def read_answer(message: dict[str, Any]) -> Answer:
             known = line if type(line) is int and 0 < line < 10**6 else None
             return Raised(kind[:100], builtin[:100], text[:2000], known)
         case {"unsendable": str(what)}:
-            return NotSent(what[:200])
+            return NotSent(what[:200] or "an object without a name")
         case {"missing": str(function)}:
             return Missing(function[:100])
     return Garbled("an answer of an unknown form")

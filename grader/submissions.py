@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import hashlib
 import importlib.util
+import io
+import os
+import stat
+import tokenize
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import UsageFault
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 18  # what is parsed is not the submission's time, but ours
+MOST_TEXT = 300  # characters of the file that a message repeats
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,9 @@ class Submission:
 def read(path: Path, shown_as: str | None = None) -> Submission:
     """The submission in a file; raises `UsageFault` where there is no file to read."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageFault(f"{path} is no file that can be read twice; save it first")
             data = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise UsageFault(f"there is no file {path}") from None
@@ -74,14 +82,22 @@ def read(path: Path, shown_as: str | None = None) -> Submission:
     except OSError as error:
         raise UsageFault(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MOST_BYTES:
-        raise UsageFault(f"{path} is larger than 1 MiB; is it the right file?")
+        raise UsageFault(f"{path} is larger than 256 KiB; is it the right file?")
     return of_bytes(data, shown_as or str(path))
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever is to write: a pipe with a name has nobody."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def of_bytes(data: bytes, path: str) -> Submission:
     """The submission these bytes are."""
     sha256 = hashlib.sha256(data).hexdigest()
     try:
+        named, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if codecs.lookup(named).name == "punycode":  # takes minutes, and is for names of hosts
+            raise LookupError("punycode is no encoding for programs")
         source = importlib.util.decode_source(data)
     except (SyntaxError, UnicodeDecodeError, LookupError, ValueError) as error:
         return Submission(path, sha256, "", None, _undecodable(data, error))
@@ -105,7 +121,8 @@ def of_bytes(data: bytes, path: str) -> Submission:
 def _undecodable(data: bytes, error: Exception) -> Unreadable:
     bad = _first_bad_byte(data)
     if bad is None:
-        return Unreadable(f"Python cannot decode this file: {error}. Save it as UTF-8.", 1)
+        why = str(error)[:MOST_TEXT]
+        return Unreadable(f"Python cannot decode this file: {why}. Save it as UTF-8.", 1)
     line = data.count(b"\n", 0, bad) + 1
     says = (
         f"This file is not UTF-8: line {line} holds the byte 0x{data[bad]:02x}. "
@@ -129,5 +146,6 @@ def _ungrammatical(error: SyntaxError) -> Unreadable:
         text = error.text.rstrip("\n")
         indent = len(text) - len(text.lstrip())
         caret = max((error.offset or 1) - 1 - indent, 0)
-        says += f"\n    {text.strip()}\n    {' ' * caret}^"
+        start = max(caret - MOST_TEXT // 2, 0)  # of what is shown of a very long line
+        says += f"\n    {text.strip()[start : start + MOST_TEXT]}\n    {' ' * (caret - start)}^"
     return Unreadable(says, error.lineno)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import traceback
 from pathlib import Path
+from typing import Any
 
 import click
 
 from grader import __version__
 from grader.cli import check, learn, write
+from grader.errors import EXIT_FAULT, CourseFault, GraderFault, UsageFault
+from grader.reports.escape import visible
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Learn": (*learn.COMMANDS, check.check),
@@ -18,6 +23,22 @@ LEARNERS_ORDER = ("list", "lesson", "check", "hint", "reset", "solution")
 
 class Sections(click.Group):
     """A group whose help lists its commands under headings, in the order one needs them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what nobody has foreseen is the grader's fault, not "not yet"."""
+        try:
+            return super().invoke(ctx)
+        except (UsageFault, CourseFault, GraderFault) as error:
+            # What it says may repeat the name of a stranger's file.
+            click.echo(f"Error: {visible(error.format_message())}", err=True)
+            ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:  # as by `| head`
+                raise
+            traceback.print_exc()
+            ctx.exit(EXIT_FAULT)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list of commands per section."""

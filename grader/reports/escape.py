@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
@@ -21,6 +22,13 @@ SPELT = MappingProxyType(
     }
 )  # fmt: skip
 
+# Printable by the book of Unicode, and yet nothing is seen of them: fillers, a joiner, a blank,
+# and selectors (but the two that only choose how an emoji looks).
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0d\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+
 
 def visible(text: str) -> str:
     """The text with every invisible character spelt out; only line breaks keep their meaning.
@@ -29,7 +37,7 @@ def visible(text: str) -> str:
     backslash escapes, tabs become spaces. Doing it twice changes nothing more.
     """
     text = text.replace("\r\n", "\n").expandtabs(4)
-    if text.isprintable():
+    if text.isprintable() and not UNSEEN.search(text):
         return text
     return "".join(map(_visible_character, text))
 
@@ -68,7 +76,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _visible_character(character: str) -> str:
-    if character == "\n" or character.isprintable():
+    if character == "\n" or (character.isprintable() and not UNSEEN.match(character)):
         return character
     if unicodedata.category(character) == "Zs":  # no-break and other wide or narrow spaces
         return " "

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from grader.cli import main
 from grader.course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +102,49 @@ def test_homework_tells_the_mistake_and_no_hidden_value_in_any_format(learner, f
             assert hidden not in done.stdout, form
 
 
+TELLS_WHAT_IT_WAS_ASKED = """
+import os, torch
+
+def causal_mask(n_q, n_k=None, device=None):
+    if n_k is not None:
+        print("HIDDEN", n_q, n_k, flush=True)
+        os._exit(0)
+    return torch.ones(n_q, n_q, dtype=torch.bool, device=device).tril()
+
+def apply_mask(scores, mask):
+    raise RuntimeError("CUDA error")
+"""
+
+
+def test_what_a_hidden_step_printed_does_not_come_out_in_a_public_one(learner, file):
+    name = file(TELLS_WHAT_IT_WAS_ASKED)
+    shown = learner("check", "03", name, "--format", "json")
+    hidden = learner("check", "03", name, "--format", "json", "--feedback", "homework")
+    assert "HIDDEN" in shown.stdout and "HIDDEN" not in hidden.stdout
+
+
+def test_what_nobody_has_foreseen_is_the_graders_fault(monkeypatch):
+    def breaks(*words, **options):
+        raise ZeroDivisionError("nobody knows")
+
+    monkeypatch.setattr(Course, "chosen", breaks)
+    done = CliRunner().invoke(main, ["list"])
+    assert done.exit_code == 3 and "nobody knows" in done.output
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(learner, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = learner("check", "03", "pipe")
+    assert done.returncode == 2 and "save it first" in done.stderr
+
+
+def test_a_files_name_can_say_nothing_to_the_terminal(learner):
+    done = learner("check", "03", "\x1b]0;title\x07.py")
+    assert done.returncode == 2
+    assert "\\x1b]0;title\\x07.py" in done.stderr and "\x1b" not in done.stderr
+
+
 def test_the_json_report_has_schema_1(learner, file):
     report = json.loads(learner("check", "03", file(TOP_LEFT), "--format", "json").stdout)
     assert list(report) == [
@@ -119,7 +164,7 @@ def test_the_json_report_has_schema_1(learner, file):
     ]
     assert failed["certainty"] == "unique" and failed["line"] == 5
     assert set(report["environment"]) == {"grader", "python", "torch", "device", "isolation"}
-    assert "readable" in report["environment"]["isolation"]
+    assert "no sandbox" in report["environment"]["isolation"]
 
 
 def test_the_junit_report_has_a_testcase_per_step(learner, file):

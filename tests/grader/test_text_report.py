@@ -858,6 +858,11 @@ def test_visible_spells_out_what_cannot_be_seen_and_only_once() -> None:
     assert visible(once) == once
 
 
+def test_visible_spells_out_what_is_printable_and_yet_not_seen() -> None:
+    assert visible("a\u3164\u2800\U000e0100b") == "a\\u3164\\u2800\\U000e0100b"
+    assert visible("right \u2714\ufe0f") == "right \u2714\ufe0f"  # as an emoji
+
+
 def test_encodable_spells_the_courses_signs_and_escapes_the_rest() -> None:
     assert encodable("√d ≤ 8… ✓", "ascii") == "sqrt d <= 8... \\u2713"
     assert encodable("·×√", "latin-1") == "·×sqrt "
