@@ -154,7 +154,7 @@ def new_exercise(course: Course, name: str) -> tuple[Path, ...]:
         course.root / "solutions" / f"{number}_{name}.py": SOLUTION,
         course.root / "tests" / "hidden" / f"test_{number}_{name}.py": SUITE,
     }
-    for path in files:
+    for path in (*files, course.root / "exercises" / f"{number}_{name}.py"):
         if path.exists():
             raise UsageFault(f"{path} exists already; nothing was written")
     config = course.root / SETTINGS

@@ -24,21 +24,15 @@ from grader.outline import parsed
 Program = TypeVar("Program", bound=Callable[..., Any])
 Namespace = dict[str, Any]
 PACKAGE = "solutions."
-TARGET = "__stands_in_for__"
 
 
 def misconception(target: Callable[..., Any]) -> Callable[[Program], Program]:
     """Mark a function (or class) as a wrong program that stands in for `target`.
 
     Its name is the stable id, the first line of its docstring the diagnosis, the rest of
-    the docstring the hint.
+    the docstring the hint. The mark is read in the source, where it must name its target.
     """
-
-    def mark(program: Program) -> Program:
-        setattr(program, TARGET, target.__name__)
-        return program
-
-    return mark
+    return lambda program: program
 
 
 @dataclass(frozen=True)

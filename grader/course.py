@@ -160,12 +160,11 @@ class Course:
     @classmethod
     def chosen(cls, folder: Path | None) -> Course:
         """The course of an explicit --course FOLDER, or else the one around where we stand."""
-        if folder is not None:
-            return cls.open(folder)
         try:
-            return cls.find(Path.cwd())
+            here = Path.cwd()
         except FileNotFoundError:
             raise UsageFault("the folder you stand in no longer exists; go to another") from None
+        return cls.open(folder) if folder is not None else cls.find(here)
 
     @cached_property
     def exercises(self) -> tuple[Exercise, ...]:

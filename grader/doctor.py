@@ -78,10 +78,10 @@ class Walls:
     cgroup: str  # the control group of this process, where it may divide it
 
 
-def examine(course: Path | None, encoding: str, *, ask_torch: bool = True) -> list[Finding]:
+def examine(course: Path | str, encoding: str, *, ask_torch: bool = True) -> list[Finding]:
     """Everything that is looked at, in the order in which one would mend it.
 
-    course: the course's folder, if one was found. encoding: the terminal's.
+    course: the course's folder, or why there is none to be used. encoding: the terminal's.
     ask_torch: False saves the second or two that importing torch takes.
     """
     asked = _torch_process() if ask_torch and _installed("torch") else None  # meanwhile the rest
@@ -181,11 +181,11 @@ def _allow_namespaces(settings: Mapping[str, str]) -> str:
     return "in a container: start it with --security-opt seccomp=unconfined"
 
 
-def course_and_progress(course: Path | None, writable: Callable[[Path], bool]) -> list[Finding]:
-    """The course, and the folder that keeps what a learner has done."""
-    if course is None:
-        repair = "go to the course's folder, or name it: attn-grade --course FOLDER ..."
-        return [Finding("course", State.MISSING, "no course.toml here or above", repair)]
+def course_and_progress(course: Path | str, writable: Callable[[Path], bool]) -> list[Finding]:
+    """The course, or why there is none, and the folder that keeps what a learner has done."""
+    if isinstance(course, str):
+        repair = "mend that, or name another: attn-grade --course FOLDER ..."
+        return [Finding("course", State.MISSING, course, repair)]
     kept = course / ".attn-grade"
     found = [Finding("course", State.OK, str(course))]
     if writable(kept):

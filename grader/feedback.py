@@ -36,6 +36,8 @@ VERDICTS = MappingProxyType(
 )
 # How torch and Python say that there was no memory; a hint for the wording, worth no points.
 MEMORY_WORDS = ("can't allocate memory", "out of memory", "bad_alloc")
+# And how torch says that it has no such operation for a dtype or a kind of tensor.
+UNSUPPORTED_WORDS = ("not implemented for", "Could not run")
 
 
 def verdict_of(answer: Answer) -> Verdict:
@@ -45,9 +47,15 @@ def verdict_of(answer: Answer) -> Verdict:
     if isinstance(answer, Raised):
         if answer.builtin == "MemoryError" or any(w in answer.text for w in MEMORY_WORDS):
             return Verdict.OUT_OF_MEMORY
-        if answer.builtin == "NotImplementedError":
+        if _is_unwritten(answer):
             return Verdict.NOT_STARTED
     return VERDICTS[type(answer)]
+
+
+def _is_unwritten(raised: Raised) -> bool:
+    """Whether the stub's own words were raised, and not torch's of the same type."""
+    foreign = any(said in raised.text for said in UNSUPPORTED_WORDS)
+    return raised.builtin == "NotImplementedError" and not foreign
 
 
 def message_of(answer: Answer, function: str, contract: Any, submission: Submission) -> str:
@@ -93,7 +101,7 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
 
 
 def _of_raised(raised: Raised, subject: str, contract: Any, submission: Submission) -> str:
-    if raised.builtin == "NotImplementedError":
+    if _is_unwritten(raised):
         return f"{subject} still says NotImplementedError."
     if raised.builtin == "RecursionError":
         return f"{subject} calls itself without end. What should stop it?"
@@ -121,6 +129,8 @@ def _nearest(function: str, submission: Submission) -> str:
 def _article(what: str) -> str:
     if what[:2] in ("a ", "an"):
         return what
+    if not what:  # a worker may say anything, and a class may have no name
+        return "an object without a name"
     return f"{'an' if what[0].lower() in 'aeiou' else 'a'} {what}"
 
 

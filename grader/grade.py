@@ -73,7 +73,13 @@ class Examiner:
         self, outcomes: Sequence[StepOutcome], findings: Sequence[Finding]
     ) -> tuple[str, ...]:
         """Remarks on the file itself, which even homework may tell in full."""
-        notes = [_note(finding) for finding in findings if not finding.functions]
+        blamed = {function for finding in findings for function in finding.functions}
+        at_import = any(  # a trap was sprung while the file was loaded: nothing there is free
+            outcome.verdict is Verdict.FORBIDDEN and outcome.of_the_file
+            and outcome.step.function not in blamed
+            for outcome in outcomes
+        )  # fmt: skip
+        notes = [_note(finding) for finding in findings if not (finding.functions or at_import)]
         if self.terms.feedback is Feedback.HOMEWORK:
             notes += [outcome.message for outcome in outcomes if outcome.of_the_file]
         return tuple(dict.fromkeys(notes))

@@ -62,10 +62,12 @@ def _factor(got: torch.Tensor, expected: torch.Tensor, right: torch.Tensor) -> s
     ratio = ratios.median().item()
     if not torch.allclose(ratios, torch.full_like(ratios, ratio), rtol=1e-3, atol=0):
         return None
-    if abs(ratio - 1) < 2e-3 or (got[expected == 0] != 0).any():
-        return None
     if abs(ratio) < 1e-6:
-        return "every entry is 0"
+        return None if got.any() else "every entry is 0"
+    # Infinities, zeros and tiny numbers tell no ratio, but "every entry" speaks of them too.
+    rest, follows = got[~usable], ratio * expected[~usable]
+    if abs(ratio - 1) < 2e-3 or not torch.allclose(rest, follows, 1e-3, 2e-6, equal_nan=True):
+        return None
     if ratio == -1:
         return "every sign is turned round"
     named = words.factor(abs(ratio))

@@ -19,6 +19,10 @@ MEANINGS = (  # a part of torch's message, and what to say of it
         "Which shapes stand there?",
     ),
     (
+        "not implemented for '",
+        "torch has no such operation for tensors of that dtype. Which dtype should stand there?",
+    ),
+    (
         "must match the size of tensor",
         "Two shapes do not fit together, compared from the right. On which axis should they meet?",
     ),

@@ -20,7 +20,7 @@ import pytest
 from grader.bank import Bank
 from grader.calls import in_process
 from grader.course import Course, Exercise
-from grader.errors import CourseFault
+from grader.errors import CourseFault, UsageFault
 from grader.model import Step
 from grader.operations import Operation
 from grader.student import Player
@@ -141,6 +141,7 @@ class _Session:
     def __init__(self, exercise: Exercise, use: Callable[[Collected], Any]) -> None:
         self._exercise = exercise
         self._use = use
+        self._here = Path.cwd()  # pytest itself is run in the suite's folder
         self.collected: Collected | None = None
         self.error: BaseException | None = None
         self.result: Any = None
@@ -156,7 +157,8 @@ class _Session:
         if self.error is None:
             try:
                 self.collected = _collected(session, self._exercise)
-                self.result = self._use(self.collected)
+                with contextlib.chdir(self._here):
+                    self.result = self._use(self.collected)
             except BaseException as error:  # not pytest's to swallow or to print
                 self.error = error
         return True
@@ -187,16 +189,24 @@ class _Session:
 def with_suite(exercise: Exercise, use: Callable[[Collected], Result]) -> Result:
     """Collect an exercise's hidden suite and return what `use` makes of it.
 
-    Raises `CourseFault` for a suite that cannot be collected, and whatever `use` raises.
+    Raises `UsageFault` where Python leaves assertions out, `CourseFault` for a suite that
+    cannot be collected, and whatever `use` raises.
     """
-    plugin = _Session(exercise, use)
+    if sys.flags.optimize:  # every step would pass
+        raise UsageFault(
+            "Python was told to leave assertions out (-O or PYTHONOPTIMIZE), and the steps are "
+            "made of them; start it without"
+        )
     suite = exercise.suite
-    options = [
-        str(suite), "-c", os.devnull, f"--rootdir={suite.parent}", f"--confcutdir={suite.parent}",
+    if not exercise.steps:
+        raise CourseFault(f"{suite}: there are no steps in it")
+    plugin = _Session(exercise, use)
+    options = [  # named from its own folder: pytest reads "[", "::" and "$" in a path as its own
+        suite.name, "-c", os.devnull, "--rootdir=.", "--confcutdir=.",
         "--import-mode=importlib", "--assert=plain", "--disable-plugin-autoload", "--noconftest",
         *(f"-pno:{name}" for name in WITHOUT), "-p", "grader.plugin",
     ]  # fmt: skip
-    with _no_foreign_options(), _forgetting(suite):
+    with _no_foreign_options(), _forgetting(suite), contextlib.chdir(suite.parent):
         pytest.main(options, plugins=[plugin])
     if plugin.error is not None:
         raise plugin.error
@@ -209,12 +219,12 @@ def with_suite(exercise: Exercise, use: Callable[[Collected], Result]) -> Result
 @contextlib.contextmanager
 def _forgetting(suite: Path) -> Iterator[None]:
     """Leave no suite behind in `sys.modules`, where pytest would take the next of its name from."""
-    before = set(sys.modules)
+    before, own = set(sys.modules), os.path.realpath(suite)
     try:
         yield
     finally:
         for name in set(sys.modules) - before:
-            if getattr(sys.modules[name], "__file__", None) == str(suite):
+            if os.path.realpath(getattr(sys.modules[name], "__file__", None) or "") == own:
                 del sys.modules[name]
 
 

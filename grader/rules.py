@@ -1,4 +1,4 @@
-"""Forbidden calls, and imports beyond the list, found in a submission's syntax tree alone.
+"""Forbidden calls, found in a submission's syntax tree alone.
 
 Names are followed as Python binds them: through imports, aliases, scopes, and `getattr`
 with a literal. What cannot be followed is let go: wrong blame is worse than a miss, since
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.operations import Operation, behind, doors_of
-from grader.scopes import NOTHING, OWN, PERHAPS_A_TENSOR, Code, Name, Region, never_runs, source_of
+from grader.scopes import NOTHING, OWN, PERHAPS_A_TENSOR, Code, Name, Region
 
 PLAIN_IMPORTS: frozenset[str] = frozenset((
     "__future__", "abc", "collections", "copy", "dataclasses", "enum", "functools", "itertools",
@@ -39,14 +39,6 @@ class Finding:
     functions: tuple[str, ...]  # the graded ones it can be reached from; none where it is unused
 
 
-@dataclass(frozen=True)
-class Import:
-    """An import of what is not on the list."""
-
-    name: str  # "matplotlib.pyplot"
-    line: int
-
-
 def forbidden_calls(
     tree: ast.Module, forbidden: frozenset[Operation], functions: Sequence[str]
 ) -> tuple[Finding, ...]:
@@ -60,27 +52,6 @@ def forbidden_calls(
         for operation, spelling, line, region in places
     }
     return tuple(sorted(found, key=lambda f: (f.line, f.spelling, f.functions)))
-
-
-def unlisted_imports(tree: ast.Module, allowed: frozenset[str]) -> tuple[Import, ...]:
-    """Imports whose top-level name is not allowed, in the order of lines.
-
-    Those that never run while grading (under `__main__` or `TYPE_CHECKING`) do not count.
-    """
-    found: set[Import] = set()
-    todo: list[ast.AST] = [tree]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.Import):
-            found.update(Import(alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            found.add(Import(source_of(node), node.lineno))
-        if isinstance(node, ast.If) and never_runs(node.test):
-            todo += node.orelse
-        elif not isinstance(node, ast.expr):
-            todo += ast.iter_child_nodes(node)
-    unlisted = (found for found in found if found.name.partition(".")[0] not in allowed)
-    return tuple(sorted(unlisted, key=lambda found: (found.line, found.name)))
 
 
 # -- what expressions stand for ---------------------------------------------------

@@ -156,7 +156,7 @@ class Forker:
             try:
                 return self._start(limits)
             except OSError as error:
-                raise GraderFault("no process can be had that starts workers") from error
+                raise GraderFault(f"no worker can be started: {error}") from error
 
     def _start(self, limits: WorkerLimits) -> Worker:
         limits, folder = _in_new_folder(limits)

@@ -63,19 +63,23 @@ class WorkerSeat:
             self.close()
         if self._unloadable is None:
             self._last_prints = ""  # those of an earlier step are not this one's to show
-        here = self._line.cpu_in_all() if self._line else 0.0
-        left = self._allowance.submission_seconds - self._spent - here
-        if left <= 0:
+            if self._line is None and self._seconds() > 0:
+                self._unloadable = self._load()
+                if isinstance(self._unloadable, Died) and self._unloadable.by_the_wall:
+                    self._unloadable = self._load()  # that may have been the machine's fault
+        if self._unloadable is not None:
+            return self._unloadable
+        if self._line is None or self._seconds() <= 0:
             self.close()
             return Died("timed_out", "the time for the whole submission was used up before")
-        seconds = min(self._allowance.cpu_seconds, left)
-        if self._unloadable is None and self._line is None:
-            self._unloadable = self._load(seconds)
-            if isinstance(self._unloadable, Died) and self._unloadable.by_the_wall:
-                self._unloadable = self._load(seconds)  # that may have been the machine's fault
-        if self._line is not None:
-            self._line.begin_step(seconds)
-        return self._unloadable
+        self._line.begin_step(self._seconds())
+        return None
+
+    def _seconds(self) -> float:
+        """What a step, or a load, may use now."""
+        here = self._line.cpu_in_all() if self._line else 0.0
+        left = self._allowance.submission_seconds - self._spent - here
+        return min(self._allowance.cpu_seconds, left)
 
     def answerer(self) -> Answerer:
         """The worker's answers; a death ends the worker, and the next step gets a fresh one."""
@@ -105,9 +109,9 @@ class WorkerSeat:
             self._spent += self._line.cpu_in_all()
             self._line = None
 
-    def _load(self, seconds: float) -> Answer | None:
+    def _load(self) -> Answer | None:
         line = Line(self._nursery, self._allowance)
-        line.begin_step(seconds)
+        line.begin_step(self._seconds())
         try:
             answer = read_answer(
                 line.ask(

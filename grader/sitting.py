@@ -117,8 +117,9 @@ class Sitting:
         outcome = self._run_once(step)
         if outcome.by_the_wall:
             # It waited rather than computed: that may be the machine's fault, so once more counts.
-            self._note(outcome)
-            outcome = self._run_once(step)
+            first, outcome = outcome, self._run_once(step)
+            if outcome.by_the_wall:
+                self._note(first)
         return self._note(outcome)
 
     def _note(self, outcome: StepOutcome) -> StepOutcome:

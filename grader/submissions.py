@@ -16,7 +16,7 @@ from pathlib import Path
 
 from grader.errors import UsageFault
 
-MOST_BYTES = 1 << 18  # what is parsed is not the submission's time, but ours
+MOST_BYTES = 1 << 17  # as many characters as one text on the wire may have
 MOST_TEXT = 300  # characters of the file that a message repeats
 
 
@@ -82,7 +82,7 @@ def read(path: Path, shown_as: str | None = None) -> Submission:
     except OSError as error:
         raise UsageFault(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MOST_BYTES:
-        raise UsageFault(f"{path} is larger than 256 KiB; is it the right file?")
+        raise UsageFault(f"{path} is larger than 128 KiB; is it the right file?")
     return of_bytes(data, shown_as or str(path))
 
 

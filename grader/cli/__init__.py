@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import errno
+import os
+import signal
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import click
 
 from grader import __version__
 from grader.cli import check, learn, write
-from grader.errors import EXIT_FAULT, CourseFault, GraderFault, UsageFault
+from grader.errors import CourseFault, GraderFault, UsageFault
 from grader.reports.escape import visible
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
@@ -32,13 +34,12 @@ class Sections(click.Group):
             # What it says may repeat the name of a stranger's file.
             click.echo(f"Error: {visible(error.format_message())}", err=True)
             ctx.exit(error.exit_code)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:  # as by `| head`
-                raise
             traceback.print_exc()
-            ctx.exit(EXIT_FAULT)
+            says = f"the grader broke off ({type(error).__name__}); that is its fault, not yours"
+            raise GraderFault(says) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list of commands per section."""
@@ -70,7 +71,18 @@ def main(ctx: click.Context, course: Path | None) -> None:
         attn-grade lesson 01
         attn-grade check 01
     """  # noqa: D301 - click wants the backspace itself
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no child could be waited for
+    _fill_closed_streams()
     ctx.obj = course
+
+
+def _fill_closed_streams() -> None:
+    """Put nothing where a standard stream was closed, or what is opened next takes its number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays
 
 
 for _commands in SECTIONS.values():

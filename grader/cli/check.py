@@ -57,7 +57,8 @@ def check(
         raise UsageFault(f"{_as_typed(path)} is not there; `{again}` writes a fresh one")
     submission = submissions.read(path, _as_typed(path))
     for number in (signal.SIGTERM, signal.SIGHUP):  # these too end workers and folders first
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         report = _graded(
             course, chosen, submission, device or policy.device,
@@ -71,7 +72,8 @@ def check(
 
         for note in progress.record(course, report):
             click.echo(note, err=True)
-    if not set(chosen.functions) & set(submission.defines()) and submission.tree is not None:
+    nothing_there = submission.tree and not any(map(submission.line_of, chosen.functions))
+    if nothing_there and not report.score:
         then = command(folder, "reset", chosen.number)  # an empty file, or another one
     else:
         then = _next_step(course, chosen, report, folder)
@@ -83,7 +85,7 @@ def _as_typed(path: Path) -> str:
     """A path as a learner would type it from here."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError, RuntimeError):  # elsewhere, from nowhere, a loop of links
         return str(path)
 
 

@@ -36,7 +36,7 @@ def load_torch() -> None:
     try:
         with saying("loading torch"):
             import torch  # noqa: F401
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a shared library that is not there
         says = f"torch cannot be imported ({error}); see `attn-grade doctor`"
         raise GraderFault(says) from None
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from grader.cli.loading import load_torch
 from grader.cli.spelling import command
 from grader.course import Course, Exercise
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET
+from grader.reports.escape import encodable
 
 
 @click.group()
@@ -87,14 +87,17 @@ def doctor(folder: Path | None) -> None:
     """Look at this machine, and say what to do about what is missing."""
     from grader.doctor import State, examine
 
-    with contextlib.suppress(click.ClickException):
-        folder = Course.chosen(folder).root
-    findings = examine(folder, sys.stdout.encoding)
+    try:
+        course: Path | str = Course.chosen(folder).root
+    except click.ClickException as error:
+        course = error.format_message()
+    encoding = sys.stdout.encoding
+    findings = examine(course, encoding)
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
-        click.echo(f"{finding.state:<8}{finding.subject:<{width}}  {finding.detail}")
-        if finding.repair:
-            click.echo(f"{'':<8}{'':<{width}}  → {finding.repair}")
+        lines = [f"{finding.state:<8}{finding.subject:<{width}}  {finding.detail}"]
+        lines += [f"{'':<8}{'':<{width}}  → {finding.repair}"] if finding.repair else []
+        click.echo(encodable("\n".join(lines), encoding))
     sys.exit(EXIT_FAULT if any(f.state is State.MISSING for f in findings) else 0)
 
 

@@ -40,18 +40,19 @@ def confine(limits: WorkerLimits) -> None:
     os.chdir(limits.folder)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, limits.file_mib << 20)
-    _limit(resource.RLIMIT_CPU, limits.cpu_seconds)
+    _limit(resource.RLIMIT_CPU, limits.cpu_seconds, beyond=1)  # or the kernel kills unsaid
     held = virtual_memory()
     if held is not None and not limits.cuda:  # CUDA reserves far more address space than it uses
         _limit(resource.RLIMIT_AS, held + (limits.memory_mib << 20))
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
-def _limit(kind: int, amount: int) -> None:
+def _limit(kind: int, amount: int, beyond: int = 0) -> None:
+    most = amount + beyond
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:
-        amount = min(amount, hard)
-    resource.setrlimit(kind, (amount, amount))
+        most = min(most, hard)
+    resource.setrlimit(kind, (min(amount, most), most))
 
 
 def virtual_memory() -> int | None:

@@ -63,6 +63,14 @@ def test_a_name_that_cannot_be_one_is_refused_and_nothing_written(course, name):
     assert sorted(course.root.rglob("*")) == before
 
 
+def test_a_stub_that_somebody_has_written_is_not_overwritten(course):
+    stub = course.root / "exercises" / "04_halves.py"
+    stub.write_text("my work", encoding="utf-8")
+    with pytest.raises(UsageFault, match="exists already"):
+        new_exercise(course, "halves")
+    assert stub.read_text(encoding="utf-8") == "my work"
+
+
 def test_a_name_that_is_taken_is_refused(course):
     with pytest.raises(UsageFault, match="already"):
         new_exercise(course, "causal_mask")

@@ -132,6 +132,55 @@ def test_what_nobody_has_foreseen_is_the_graders_fault(monkeypatch):
     assert done.exit_code == 3 and "nobody knows" in done.output
 
 
+def test_without_assertions_nothing_is_graded(learner, file):
+    done = learner("check", "03", file(TOP_LEFT), PYTHONOPTIMIZE="1")
+    assert done.returncode == 2 and "PYTHONOPTIMIZE" in done.stderr and not done.stdout
+
+
+def test_functions_need_not_be_written_with_def(learner, file):
+    source = RIGHT.replace(
+        "def apply_mask(scores, mask):\n    return", "apply_mask = lambda scores, mask:"
+    )
+    source = source.replace("def causal_mask", "if True:\n  def causal_mask").replace(
+        "\n    ", "\n      "
+    )
+    done = learner("check", "03", file(source))
+    assert done.returncode == 0 and "Next: attn-grade lesson 04" in done.stdout
+
+
+def test_a_check_of_ones_own_at_import_is_not_said_to_cost_nothing(learner, file):
+    own = "\nq = torch.ones(1, 2, 4)\nprint(F.scaled_dot_product_attention(q, q, q))\n"
+    done = learner("check", "03", file(RIGHT + own))
+    assert "0 of 17 points" in done.stdout and "costs nothing" not in done.stdout
+
+
+def test_a_course_may_lie_in_a_folder_of_any_name(learner, file, tmp_path):
+    root = tmp_path / "[2026] a::b $HOME 'x'"
+    for name in ("exercises", "solutions", "tests/hidden"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "course.toml", root)
+    done = learner("check", "03", file(TOP_LEFT), ATTN_GRADE_COURSE=str(root))
+    assert done.returncode == 1 and "14 of 17 points" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", ["list >&-", "check 03 mine.py >&- 2>&-", "check 03 mine.py <&- >&-"]
+)
+def test_a_closed_stream_stops_nothing(file, tmp_path, words):
+    file(RIGHT)
+    done = subprocess.run(
+        ["sh", "-c", f"{ATTN_GRADE} {words}"], cwd=tmp_path, capture_output=True, text=True,
+        env={"ATTN_GRADE_COURSE": str(ROOT), "PATH": PATH}, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_that_turn_in_circles_are_no_file(learner, tmp_path):
+    os.symlink("there", tmp_path / "here")
+    os.symlink("here", tmp_path / "there")
+    assert learner("check", "03", "here").returncode == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_that_nobody_writes_to_is_not_waited_for(learner, tmp_path):
     os.mkfifo(tmp_path / "pipe")

@@ -24,7 +24,7 @@ exercises = [   # in teaching order
 feedback = "homework"
 seed = 7
 device = "cpu"
-imports = ["einops", "torch.nn"]
+imports = ["einops", "jaxtyping"]
 
 [limits]
 cpu_seconds = 2.5
@@ -53,7 +53,7 @@ def test_a_whole_file_becomes_settings():
     settings = settings_of(WHOLE)
     assert settings.title == "Attention"
     assert settings.exercises == ("03_causal_mask", "04_softmax")
-    assert settings.policy == Policy(Feedback.HOMEWORK, 7, "cpu", ("einops", "torch.nn"))
+    assert settings.policy == Policy(Feedback.HOMEWORK, 7, "cpu", ("einops", "jaxtyping"))
     assert settings.policy.feedback is Feedback.HOMEWORK
     assert settings.limits == Limits(2.5, 60, 512, 64)
 
@@ -125,8 +125,8 @@ def test_an_unknown_name_is_shown_with_its_line_and_the_nearest_one(old, new, li
         ("512", "512.5", 18, "whole number"),
         ("512", "99999999999999", 18, "whole number"),
         ("output_kib = 1", "output_kib = -1", 22, "exercise.04_softmax.output_kib"),
-        ('["einops", "torch.nn"]', '"einops"', 14, "list of module names"),
-        ('["einops", "torch.nn"]', '["einops", "../x"]', 14, "'../x' is none"),
+        ('["einops", "jaxtyping"]', '"einops"', 14, "list of module names"),
+        ('["einops", "jaxtyping"]', '["einops", "../x"]', 14, "'../x' is none"),
         ('"Attention"', "3", 2, "one line of text"),
         ('"Attention"', '"two\\nlines"', 2, "one line of text"),
         ('"Attention"', '" "', 2, "one line of text"),

@@ -133,7 +133,7 @@ def test_off_linux_a_process_of_its_own_is_all_there_is():
 
 
 def test_without_a_course_one_is_told_where_to_go():
-    [found] = doctor.course_and_progress(None, lambda path: True)
+    [found] = doctor.course_and_progress("no course.toml here", lambda path: True)
     assert found.state is State.MISSING
     assert "--course FOLDER" in found.repair
 
@@ -214,7 +214,7 @@ def test_a_folder_for_progress_that_is_yet_to_be_made_counts_as_writable(tmp_pat
 
 def test_the_doctor_itself_imports_neither_torch_nor_numpy_nor_pytest():
     code = (
-        "import sys; from grader.doctor import examine; examine(None, 'utf-8', ask_torch=False);"
+        "import sys; from grader.doctor import examine; examine('', 'utf-8', ask_torch=False);"
         "print([name for name in ('torch', 'numpy', 'pytest') if name in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

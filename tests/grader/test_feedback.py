@@ -44,6 +44,15 @@ def test_every_answer_that_is_no_value_has_its_verdict(answer, verdict):
     assert said(answer)
 
 
+def test_torch_not_having_an_operation_is_no_stub():
+    answer = Raised(
+        "NotImplementedError", "NotImplementedError", "\"bmm\" not implemented for 'Bool'"
+    )
+    assert verdict_of(answer) is Verdict.RAISED
+    assert "Which dtype should stand there?" in said(answer)
+    assert verdict_of(Raised(kind, kind, "")) is Verdict.NOT_STARTED
+
+
 def test_a_wrong_signature_is_said_beside_the_one_expected():
     text = said(Raised("TypeError", "TypeError", "got an unexpected keyword argument 'dim'"))
     assert text.endswith("Its parameters are (x, axis); (x, dim) are expected.")

@@ -376,10 +376,10 @@ def test_what_cannot_be_graded_is_said_in_one_line(words: tuple[str, ...], says:
 
 def test_a_file_too_large_to_be_a_submission_is_not_read(tmp_path: Path) -> None:
     large = tmp_path / "03_causal_mask.py"
-    large.write_text("# padding\n" * 28_000, encoding="utf-8")
+    large.write_text("# padding\n" * 14_000, encoding="utf-8")
     done = check("03", str(large))
     assert done.returncode == 2
-    assert "larger than 256 KiB" in done.stderr
+    assert "larger than 128 KiB" in done.stderr
 
 
 # -- this folder -------------------------------------------------------------------
