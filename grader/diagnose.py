@@ -118,7 +118,6 @@ def _settled(
 def _explaining(
     atlas: Atlas, failed: Evidence, all_steps: Sequence[Evidence]
 ) -> list[Misconception]:
-    passed = [evidence for evidence in all_steps if evidence.passed]
     # Where a side step failed, the very thing that the loose comparison ignores is wrong.
     for strict in (True, False) if failed.values else (True,):
         found = [
@@ -126,7 +125,7 @@ def _explaining(
             for wrong in atlas.wrongs()
             if _answers_alike(atlas, wrong, [failed], strict)
             and (_shows(atlas, wrong, failed) or _shows_elsewhere(atlas, wrong, failed, all_steps))
-            and not _contradicted(atlas, wrong, failed, passed)
+            and not _contradicted(atlas, wrong, failed, all_steps)
         ]
         if found:
             return found
@@ -134,14 +133,20 @@ def _explaining(
 
 
 def _contradicted(
-    atlas: Atlas, wrong: Misconception, failed: Evidence, passed: Sequence[Evidence]
+    atlas: Atlas, wrong: Misconception, failed: Evidence, all_steps: Sequence[Evidence]
 ) -> bool:
-    """Whether a step that passed shows that this mistake is not made.
+    """Whether another step shows that this mistake is not made.
 
     Only steps of the function that failed, and of the one the mistake is in, can tell: what
-    other functions do with it is the submission's own affair.
+    other functions do with it is the submission's own affair. A mistake in a part must be
+    what the part was seen to do, in the steps that it failed as well.
     """
-    telling = [e for e in passed if e.function in (failed.function, wrong.function)]
+    telling = [
+        e
+        for e in all_steps
+        if e.function == wrong.function != failed.function
+        or (e.passed and e.function == failed.function)
+    ]
     return not _answers_alike(atlas, wrong, telling, strict=False)
 
 

@@ -294,26 +294,6 @@ def adds_minus_ten_thousand(scores, mask):
 
 
 @misconception(apply_mask)
-def fills_with_minus_ten_to_the_ten(scores, mask):
-    """You hid scores behind -1e10, which is low, but still a number.
-
-    Float16 cannot hold it, and a row that is hidden throughout turns into equal weights.
-    Which value lies below every number?
-    """
-    return scores.masked_fill(~mask, -1e10)
-
-
-@misconception(apply_mask)
-def fills_with_minus_ten_to_the_twenty(scores, mask):
-    """You hid scores behind -1e20, which is very low, but still a number.
-
-    Float16 cannot hold it, and a row that is hidden throughout turns into equal weights.
-    Which value lies below every number?
-    """
-    return scores.masked_fill(~mask, -1e20)
-
-
-@misconception(apply_mask)
 def fills_with_the_lowest_number(scores, mask):
     """You hid scores behind the lowest number that their dtype can hold.
 
@@ -401,6 +381,16 @@ def answers_in_single_precision(scores, mask):
     Where could the scores' dtype be handed on?
     """
     return scores + torch.zeros(mask.shape, device=scores.device).masked_fill(~mask, -math.inf)
+
+
+@misconception(apply_mask)
+def fills_from_the_cpu(scores, mask):
+    """You made a tensor on the CPU, wherever the scores are.
+
+    On a GPU it could not meet them. Which of your lines makes a new tensor, and how could
+    it know the place?
+    """
+    return torch.where(mask, scores, torch.full(scores.shape, -math.inf, dtype=scores.dtype))
 
 
 @misconception(apply_mask)

@@ -366,27 +366,27 @@ def covers_up_the_nan(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def hides_behind_a_small_number(scores, mask, dim=-1):
-    """You gave hidden scores -10 000, a number like any other.
+    """You gave hidden scores a number, and visible ones below it lose to them.
 
-    A row of nothing but hidden scores shares itself out evenly among them, and a visible
-    score below that number loses to a hidden one. Which value lies below every score?
+    A row of nothing but hidden scores shares itself out evenly among them, as if they could
+    be seen. Which value lies below every score?
     """
     return softmax(scores.masked_fill(~mask, -1e4), dim)
 
 
 @misconception(masked_softmax)
 def hides_behind_a_billion(scores, mask, dim=-1):
-    """You gave hidden scores -1e9, which is low, but still a number.
+    """You gave hidden scores a very low number, but a number all the same.
 
-    A row of nothing but hidden scores shares itself out evenly among them, and float16
-    cannot hold the number at all. Which value lies below every score?
+    A row of nothing but hidden scores shares itself out evenly among them, and a score can
+    be lower still. Which value lies below every score?
     """
     return softmax(torch.where(mask, scores, -1e9), dim)
 
 
 @misconception(masked_softmax)
 def hides_behind_a_small_number_and_tidies_up(scores, mask, dim=-1):
-    """You gave hidden scores -10 000, and visible ones below that lose to them.
+    """Your hidden scores are a number, and visible ones below it lose to them.
 
     Setting hidden weights to 0 afterwards does not bring back what they took. Which value
     lies below every score there is?
@@ -396,17 +396,17 @@ def hides_behind_a_small_number_and_tidies_up(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def hides_behind_a_billion_and_tidies_up(scores, mask, dim=-1):
-    """You gave hidden scores -1e9, and visible ones below that lose to them.
+    """Your hidden scores are a very low number, and visible ones below it lose to them.
 
-    A float32 goes down to -3.4e38, and a float16 cannot hold your number at all. Which value
-    lies below every score, in every dtype?
+    A float32 goes down to -3.4e38, a float16 only to -65 504. Which value lies below every
+    score, in every dtype?
     """
     return softmax(torch.where(mask, scores, -1e9), dim).masked_fill(~mask, 0.0)
 
 
 @misconception(masked_softmax)
 def adds_minus_ten_thousand(scores, mask, dim=-1):
-    """You added -10 000 to the hidden scores, which lowers them and does not remove them.
+    """You added a low number to the hidden scores, which lowers them and does not remove them.
 
     In a row that is hidden throughout, all of them go down together, and a shift costs
     nothing. A huge one stays on top. What could stand there that no score comes near?
@@ -416,7 +416,7 @@ def adds_minus_ten_thousand(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def adds_minus_a_billion(scores, mask, dim=-1):
-    """You added -1e9 to the hidden scores, which lowers them and does not remove them.
+    """You added a very low number to hidden scores, which lowers them and does not remove them.
 
     In a row that is hidden throughout, all of them go down together, and share the whole
     as if they could be seen. What should a query get that has nothing to look at?
@@ -454,10 +454,10 @@ def takes_weights_away_at_the_end(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def shares_out_again_at_the_end(scores, mask, dim=-1):
-    """You hid weights after the softmax, then scaled the rest up to one.
+    """A huge hidden score takes all the weight, and loses it only after the softmax.
 
-    On mild scores that is right. But when a hidden score is huge, it takes everything
-    first. What is there left to scale up?
+    On mild scores that is right. But nothing is left then for what can be seen. Before which
+    step must a hidden score be out of the game?
     """
     weights = softmax(scores, dim) * mask
     total = weights.sum(dim, keepdim=True)

@@ -170,6 +170,29 @@ def divides_by_the_sum_again(weights, v):
     return (weights / weights.sum(-1, keepdim=True)) @ v
 
 
+@misconception(weighted_sum)
+def adds_up_on_the_cpu(weights, v):
+    """You add the values up in a tensor of its own, made as float32 and on the CPU.
+
+    `zeros` and `empty` make such a tensor unless told otherwise. Which dtype and which
+    place do the weights and values have?
+    """
+    total = torch.zeros(*weights.shape[:-1], v.shape[-1])
+    for j in range(v.shape[-2]):
+        total += weights[..., j, None] * v[..., None, j, :]
+    return total
+
+
+@misconception(weighted_sum)
+def lets_go_of_both(weights, v):
+    """Your sums are right, but no gradient finds its way back to weights and values.
+
+    Both were made by matrices that have to learn. Which call in your function lets go of
+    the thread?
+    """
+    return (weights @ v).detach()
+
+
 @misconception(attention)
 def never_scales(q, k, v, mask=None):
     """You used the dot products as they are, without scaling them.
@@ -439,7 +462,7 @@ def covers_up_the_nan(q, k, v, mask=None):
 
 @misconception(attention)
 def hides_behind_a_small_number(q, k, v, mask=None):
-    """You gave hidden scores -10 000, and a visible score can be lower than that.
+    """You gave hidden scores a number, and a visible score can be lower than that.
 
     Then it is the hidden key that takes the attention. Which value lies below every score
     there is?
@@ -454,7 +477,7 @@ def hides_behind_a_small_number(q, k, v, mask=None):
 
 @misconception(attention)
 def adds_minus_a_billion(q, k, v, mask=None):
-    """You added -1e9 to the hidden scores, which lowers them and does not remove them.
+    """You added a very low number to hidden scores, which lowers them and does not remove them.
 
     Where everything is hidden, all of a row goes down together, and shares the whole as if
     it could be seen. What should a query get that has nothing to look at?
@@ -468,7 +491,7 @@ def adds_minus_a_billion(q, k, v, mask=None):
 
 @misconception(attention)
 def fills_with_minus_a_billion(q, k, v, mask=None):
-    """You gave hidden scores -1e9, which is low, but still a number.
+    """You gave hidden scores a very low number, but a number all the same.
 
     A query that may attend to nothing gets the mean of everything it must not see, and
     float16 cannot hold the number at all. Which value lies below every score?
@@ -618,6 +641,18 @@ def makes_its_mask_on_the_cpu(x, w_q, w_k, w_v, causal=False):
     """
     mask = causal_mask(x.shape[-2]) if causal else None
     return attention(*project_qkv(x, w_q, w_k, w_v), mask)[0]
+
+
+@misconception(self_attention)
+def scales_the_weights_it_was_given(x, w_q, w_k, w_v, causal=False):
+    """Your output is right, but the weights you were given are changed.
+
+    The next call would find them smaller still. Which of your lines works in place?
+    """
+    w_q /= math.sqrt(w_q.shape[-1])
+    q, k, v = project_qkv(x, w_q, w_k, w_v)
+    weights = _shared_out(dot_scores(q, k), _causal(x, causal))
+    return weighted_sum(weights, v)
 
 
 @misconception(self_attention)

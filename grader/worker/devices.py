@@ -26,7 +26,6 @@ FACTORIES = frozenset(
         "tril_indices", "triu_indices", "zeros",
     )
 )  # fmt: skip
-TO_THE_CPU = frozenset((torch.Tensor.cpu, torch.Tensor.numpy))
 
 
 class _Books(TorchFunctionMode):
@@ -43,6 +42,8 @@ class _Books(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
+        if func is torch.Tensor.cpu and result is args[0]:
+            result = result.view_as(result)  # on a GPU a copy: only one of the two is elsewhere
         origin = self._origin(func, args, kwargs, result)
         for tensor in tensors_in(result):
             if origin is not None:
@@ -63,7 +64,9 @@ class _Books(TorchFunctionMode):
         at_home = len(away) < len(given)
         if func in FACTORIES:
             return self._made(func, kwargs, result, at_home)
-        if func in TO_THE_CPU and at_home:
+        if func is torch.Tensor.cpu and at_home:
+            return _call(func, given[0])
+        if func is torch.Tensor.numpy and at_home:  # which a GPU refuses
             self.strayed.append(_call(func, given[0]))
             return self.strayed[-1]
         if func is torch.Tensor.to or func is torch.Tensor.type_as:

@@ -45,9 +45,8 @@ def test_every_answer_that_is_no_value_has_its_verdict(answer, verdict):
 
 
 def test_torch_not_having_an_operation_is_no_stub():
-    answer = Raised(
-        "NotImplementedError", "NotImplementedError", "\"bmm\" not implemented for 'Bool'"
-    )
+    kind = "NotImplementedError"
+    answer = Raised(kind, kind, "\"bmm\" not implemented for 'Bool'")
     assert verdict_of(answer) is Verdict.RAISED
     assert "Which dtype should stand there?" in said(answer)
     assert verdict_of(Raised(kind, kind, "")) is Verdict.NOT_STARTED

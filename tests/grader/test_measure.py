@@ -99,6 +99,9 @@ PROGRAMS = [
     Taught("mask", lambda x: x.masked_fill(torch.ones(2, 2).triu(1).bool(), 0.0), False),
     Taught("cpu written out", lambda x: x + torch.ones(2, 2, device="cpu"), False),
     Taught("cpu()", lambda x: x.cpu() + 1, False),
+    Taught("cpu() and back", lambda x: (x.cpu() + 1).to(x.device), True),
+    Taught("cpu() meets its own", lambda x: x.cpu() + x, False),
+    Taught("numpy and back", lambda x: torch.from_numpy(x.cpu().numpy() + 1).to(x.device), True),
     Taught("numpy", lambda x: torch.from_numpy(x.numpy() + 1), False),
     Taught("returns elsewhere", lambda x: torch.zeros(x.shape), False),
 ]

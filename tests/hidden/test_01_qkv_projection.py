@@ -95,14 +95,14 @@ def test_gradients(student, reference, draw, batch):
     assert same(got, reference.project.gradients(x, w, b, cotangent=cotangent))
 
 
-@step(points=1, public=True)
+@step(points=2, public=True)
 def test_three_parts_by_hand(student, reference, device):
     """Cat, ball and it get a query, a key and a value each"""
     parts = [torch.tensor(part, device=device) for part in (TOKENS, W_Q, W_K, W_V)]
     assert same_values(student.project_qkv(*parts), reference.project_qkv(*parts), PARTS)
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
     "shape, d_k, d_v",
     [((4, 4), 4, 4), ((3, 3, 3), 3, 3), ((5, 3), 6, 7), ((2, 5, 3), 6, 7), ((2, 8, 5, 3), 6, 7)],
@@ -117,11 +117,16 @@ def test_each_with_its_own_weights(student, reference, draw, shape, d_k, d_v):
 
 @step(points=1, needs="test_each_with_its_own_weights")
 def test_the_three_follow_their_inputs(student, reference, draw):
-    """Dtype, device and gradients are those of the inputs"""
+    """Dtype and device follow the inputs, which stay as they are"""
     half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (3, 6), (3, 7))]
     assert follows_device(student.project_qkv, *half)
     assert same(student.project_qkv(*half), reference.project_qkv(*half), PARTS)
     assert leaves_arguments_alone(student.project_qkv, *half)
+
+
+@step(points=1, needs="test_each_with_its_own_weights")
+def test_gradients_of_the_three(student, reference, draw):
+    """Gradients flow back to the tokens and to all three weights"""
     parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 6), (3, 6), (3, 7))]
     cotangent = (draw.normal(2, 5, 6), draw.normal(2, 5, 6), draw.normal(2, 5, 7))
     got = student.project_qkv.gradients(*parts, cotangent=cotangent)
@@ -146,7 +151,7 @@ def test_the_order_of_the_packed_parts(student, reference, draw, shape, d):
     assert same_values(student.project_packed(x, w_qkv), reference.project_packed(x, w_qkv), PARTS)
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
     "shape, d", [((6, 6), 2), ((3, 3), 3), ((6, 6, 6), 2), ((5, 3), 7), ((2, 6, 5, 3), 7)]
 )
@@ -159,12 +164,17 @@ def test_the_packed_bias(student, reference, draw, shape, d):
 
 @step(points=1, needs="test_the_order_of_the_packed_parts")
 def test_the_packed_follow_their_inputs(student, reference, draw):
-    """Dtype, device and gradients of the parts are the inputs'"""
+    """Dtype and device follow x and the rest, left as they are"""
     half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (6,))]
     assert follows_device(student.project_packed, *half)
     assert follows_device(student.project_packed, *half[:2])
     assert same(student.project_packed(*half[:2]), reference.project_packed(*half[:2]), PARTS)
     assert leaves_arguments_alone(student.project_packed, *half)
+
+
+@step(points=1, needs="test_the_order_of_the_packed_parts")
+def test_gradients_of_the_packed(student, reference, draw):
+    """Gradients flow back to the tokens, the packed weights and bias"""
     parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 12), (12,))]
     cotangent = tuple(draw.normal(2, 5, 4) for _ in range(3))
     got = student.project_packed.gradients(*parts, cotangent=cotangent)

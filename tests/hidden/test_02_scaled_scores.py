@@ -61,14 +61,14 @@ def test_gradients(student, reference, draw, batch):
     assert same(got, reference.dot_scores.gradients(q, k, cotangent=cotangent))
 
 
-@step(points=1, public=True)
+@step(points=2, public=True)
 def test_the_scores_of_the_lesson(student, reference, device):
     """A score of 0.68 becomes 0.39 where d_k is 3"""
     scores = torch.tensor([[0.68, 1.15, -0.52], [0.48, -0.95, 0.12]], device=device)
     assert same_values(student.scale_scores(scores, 3), reference.scale_scores(scores, 3))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
     "shape, d_k", [((3, 5), 7), ((4, 6), 50), ((5, 5), 12), ((2, 3, 5), 11), ((2, 6, 3, 5), 7)]
 )
@@ -82,11 +82,17 @@ def test_the_root_of_the_width(student, reference, draw, shape, d_k):
 @step(points=1, needs="test_the_root_of_the_width")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_the_result_follows_the_scores(student, reference, draw, dtype):
-    """The scores stay as they are; dtype and gradients follow them"""
-    scores, cotangent = draw.normal(3, 5, dtype=dtype), draw.normal(3, 5, dtype=dtype)
+    """Dtype and device follow the scores, which stay as they are"""
+    scores = draw.normal(3, 5, dtype=dtype)
     assert follows_device(student.scale_scores, scores, 7)
     assert same(student.scale_scores(scores, 7), reference.scale_scores(scores, 7))
     assert leaves_arguments_alone(student.scale_scores, scores, 7)
+
+
+@step(points=1, needs="test_the_root_of_the_width")
+def test_gradients_of_the_scaled(student, reference, draw):
+    """Gradients flow back to the scores"""
+    scores, cotangent = draw.normal(2, 3, 5), draw.normal(2, 3, 5)
     got = student.scale_scores.gradients(scores, 7, cotangent=cotangent)
     assert same(got, reference.scale_scores.gradients(scores, 7, cotangent=cotangent))
 
@@ -99,7 +105,7 @@ def test_scores_of_unit_size(student, reference, draw, n_q, n_k, d_k):
     assert same_values(student.scaled_scores(q, k), reference.scaled_scores(q, k))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("batch, n_q, n_k, d_k", BATCHES)
 def test_scaled_in_batches_and_heads(student, reference, draw, batch, n_q, n_k, d_k):
     """The width counts, not tokens, heads or sentences"""
@@ -109,11 +115,16 @@ def test_scaled_in_batches_and_heads(student, reference, draw, batch, n_q, n_k, 
 
 @step(points=1, needs="test_scores_of_unit_size")
 def test_scaled_scores_follow_their_inputs(student, reference, draw):
-    """Dtype, device and gradients are those of queries and keys"""
+    """Dtype and device follow queries and keys, left as they are"""
     half = draw.normal(3, 5, dtype=torch.float16), draw.normal(7, 5, dtype=torch.float16)
     assert follows_device(student.scaled_scores, *half)
     assert same(student.scaled_scores(*half), reference.scaled_scores(*half))
     assert leaves_arguments_alone(student.scaled_scores, *half)
+
+
+@step(points=1, needs="test_scores_of_unit_size")
+def test_gradients_of_the_scaled_scores(student, reference, draw):
+    """Gradients flow back to queries and keys, through the scaling"""
     q, k, cotangent = draw.normal(2, 3, 5), draw.normal(2, 7, 5), draw.normal(2, 3, 7)
     got = student.scaled_scores.gradients(q, k, cotangent=cotangent)
     assert same(got, reference.scaled_scores.gradients(q, k, cotangent=cotangent))

@@ -38,12 +38,14 @@ def test_fewer_keys_than_queries(student, reference, device, n_q, n_k):
 def test_the_mask_is_boolean(student, reference):
     """The mask is made of True and False"""
     assert same(student.causal_mask(3), reference.causal_mask(3))
+    assert same(student.causal_mask(3, 3), reference.causal_mask(3, 3))
 
 
 @step(points=1, needs="test_as_many_keys_as_queries")
 def test_the_mask_is_made_on_the_device(student, device):
     """The mask is made on the device asked for"""
     assert follows_device(student.causal_mask, 4, device=device)
+    assert follows_device(student.causal_mask, 2, 5, device=device)
 
 
 @step(points=2, public=True)
@@ -100,8 +102,9 @@ def test_the_scores_are_left_alone(student, draw):
 @step(points=1, needs="test_a_small_matrix")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_the_dtype_stays(student, reference, draw, dtype):
-    """The scores' dtype is kept, float16 too"""
+    """The scores' dtype, float16 too, and their device are kept"""
     scores, mask = draw.normal(3, 5, dtype=dtype), draw.mask(3, 5)
+    assert follows_device(student.apply_mask, scores, mask)
     assert same(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
 
 
