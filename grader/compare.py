@@ -77,10 +77,20 @@ def difference(
         return next(_differences(entries, values_only), None)
     if type(got) is not type(expected):
         return _unlike("type", where, got, expected)
-    if got != expected and not (got != got and expected != expected):
+    if isinstance(expected, float):
+        return _of_floats(got, expected, where)
+    if got != expected:
         says = f"{_upper(where)} is {words.shown(got)} where {words.shown(expected)} was expected."
         return Difference("values", says, got, expected)
     return None
+
+
+def _of_floats(got: float, expected: float, where: str) -> Difference | None:
+    if agreement(*(torch.tensor(number, dtype=torch.float64) for number in (got, expected))):
+        return None
+    ours, theirs = words.apart(got, expected)
+    says = f"{_upper(where)} is {ours} where {theirs} was expected."
+    return Difference("values", says, got, expected)
 
 
 def _quoted(key: str) -> str:
@@ -182,15 +192,11 @@ def _of_values(got: torch.Tensor, expected: torch.Tensor, where: str) -> Differe
     if expected.dtype is torch.bool and got_here in (0, 1):
         got_here = bool(got_here)
     place = f"at [{', '.join(map(str, index))}]" if index else "here"
-    says = (
-        f"{_upper(where)} has {_entry(got_here)} {place} "
-        f"where {_entry(expected_here)} was expected."
-    )
+    seen, wanted = words.apart(got_here, expected_here)
+    says = f"{_upper(where)} has {seen} {place} where {wanted} was expected."
     boolean = expected.dtype is torch.bool and bool(((theirs == 0) | (theirs == 1)).all())
     if boolean:
         ours, theirs = ours.bool(), theirs.bool()
-    return Difference(kind, says, got, expected, pattern(theirs, ours, right))
-
-
-def _entry(value: Any) -> str:
-    return str(value) if isinstance(value, bool) else words.cell(value)
+    # An imaginary part has been made NaN above, which is not what came back.
+    found = "" if got.is_complex() else pattern(theirs, ours, right)
+    return Difference(kind, says, got, expected, found)

@@ -88,7 +88,11 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
         case Missing():
             return f"There is no `{function}` in this file{_nearest(function, submission)}"
         case Trapped():
-            names = " and ".join(f"`{name}`" for name in answer.operations)
+            # A kernel goes by its bare name, which may be that of the learner's own function.
+            names = " and ".join(
+                f"`{name}`" if "." in name else f"torch's own `{name}`"
+                for name in answer.operations
+            )
             said = f"{subject} uses {names}, which this exercise asks you to build yourself."
             if function:
                 return said
@@ -96,17 +100,21 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
                 f'{said} Is it a check of your own? Under `if __name__ == "__main__":` it is free.'
             )
         case Garbled():
-            return f"What {subject} sent back could not be read: {answer.why}."
+            return f"{subject} sent back what could not be read: {answer.why}."
     raise AssertionError(answer)
 
 
 def _of_raised(raised: Raised, subject: str, contract: Any, submission: Submission) -> str:
     if _is_unwritten(raised):
-        return f"{subject} still says NotImplementedError."
+        return f"{subject} came upon a NotImplementedError. What is not written there yet?"
     if raised.builtin == "RecursionError":
         return f"{subject} calls itself without end. What should stop it?"
     if raised.builtin == "SystemExit":
         return f"{subject} ends the program. What should it do instead, so that others can go on?"
+    if verdict_of(raised) is Verdict.OUT_OF_MEMORY:
+        return (
+            f"{subject} ran out of memory: {raised.text or raised.type}. What grows so large there?"
+        )
     said = f"{subject} raised {raised.type}"
     said += f": {raised.text}" if raised.text else "."
     plain = meaning(raised.text)

@@ -141,7 +141,8 @@ def _first_bad_byte(data: bytes) -> int | None:
 
 def _ungrammatical(error: SyntaxError) -> Unreadable:
     """A SyntaxError with its line and caret, as Python itself shows it."""
-    says = f"{type(error).__name__} on line {error.lineno}: {error.msg}."
+    said = error.msg.rstrip(".")
+    says = f"{type(error).__name__} on line {error.lineno}: {said}{'' if said[-1:] == '?' else '.'}"
     if error.text:
         text = error.text.rstrip("\n")
         indent = len(text) - len(text.lstrip())

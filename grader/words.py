@@ -12,13 +12,30 @@ from grader.worker.wire import Handle
 MAX_ROWS = 8
 MAX_COLUMNS = 8
 MAX_TEXT = 60
+DIGITS = 4  # significant ones, where they suffice
+MOST_DIGITS = 17  # no two doubles are written alike in so many
+LARGEST_ROOT = 128  # above, roots lie so close together that any factor would seem to be one
 
 
-def number(value: float) -> str:
-    """A number to four significant digits: 0.3679, 2.828, 1e+04, −inf as -inf."""
+def number(value: float, digits: int = DIGITS) -> str:
+    """A number to so many significant digits, four at first: 0.3679, 2.828, 1.5e+06, -inf."""
     if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
         return str(int(value))
-    return f"{value:.4g}"
+    return f"{value:.{digits}g}"
+
+
+def apart(one: Any, other: Any) -> tuple[str, str]:
+    """Two entries that differ, in as few digits as tell them apart; True and False as words."""
+    texts = _entry(one, DIGITS), _entry(other, DIGITS)
+    for digits in range(DIGITS + 1, MOST_DIGITS + 1):
+        if texts[0] != texts[1]:
+            break
+        texts = _entry(one, digits), _entry(other, digits)
+    return texts
+
+
+def _entry(value: Any, digits: int) -> str:
+    return number(value, digits) if isinstance(value, float) else str(value)
 
 
 def shape(tensor: torch.Tensor) -> str:
@@ -93,11 +110,12 @@ def cell(entry: Any) -> str:
 def factor(value: float) -> str | None:
     """A factor with its name where it has one: "2.828 = √8", "0.125 = 1/8"; None for odd ones."""
     for whole in range(2, 1025):
+        root = math.sqrt(whole) if whole <= LARGEST_ROOT else math.nan
         for exact, name in (
             (whole, str(whole)), (1 / whole, f"1/{whole}"),
-            (math.sqrt(whole), f"√{whole}"), (1 / math.sqrt(whole), f"1/√{whole}"),
+            (root, f"√{whole}"), (1 / root, f"1/√{whole}"),
         ):  # fmt: skip
-            if math.isclose(value, exact, rel_tol=2e-4):
+            if math.isclose(value, exact, rel_tol=2e-5):
                 plain = number(value)
                 return plain if plain == name else f"{plain} = {name}"
     return None

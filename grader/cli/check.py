@@ -20,7 +20,7 @@ from grader.errors import (
     EXIT_PASSED,
     UsageFault,
 )
-from grader.model import Feedback, Report, Verdict
+from grader.model import Feedback, Report
 from grader.submissions import Submission
 
 
@@ -145,7 +145,7 @@ def _show(report: Report, form: str, verbose: bool, next_step: str) -> None:
 
 def _next_step(course: Course, exercise: Exercise, report: Report, folder: Path | None) -> str:
     """The one thing to do next, as a command that works when pasted."""
-    from grader.reports.causes import causes, unwritten
+    from grader.reports.causes import causes, untouched, unwritten
 
     def spelt(verb: str, *more: str) -> str:
         return command(folder, verb, *more)
@@ -155,7 +155,7 @@ def _next_step(course: Course, exercise: Exercise, report: Report, folder: Path 
     if report.passed:
         after = course.exercises[course.exercises.index(exercise) + 1 :]
         return spelt("lesson", after[0].number) if after else spelt("list")
-    if all(result.verdict is Verdict.NOT_STARTED for result in report.steps):
+    if untouched(report):
         return spelt("lesson", exercise.number)
     first = causes(report)
     if not first or first[0].holds_up_all(report):

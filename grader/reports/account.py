@@ -89,7 +89,9 @@ def _message(message: str, page: Page, detail: Detail) -> tuple[Text, ...]:
     lines: list[Text] = []
     for line in message.split("\n"):
         if line.startswith(" "):
-            lines.append(Text(clip(INDENT + line, page.width, page.signs.ellipsis)))
+            kept = clip(INDENT + line, page.width, page.signs.ellipsis)
+            if kept != page.signs.ellipsis:  # a caret beyond the edge, which points at nothing
+                lines.append(Text(kept))
         else:
             lines += _paragraph(line, page)
     if len(lines) > detail.message:

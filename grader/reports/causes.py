@@ -58,6 +58,12 @@ def same_cause(one: StepResult, other: StepResult) -> bool:
     )
 
 
+def notes(report: Report) -> tuple[str, ...]:
+    """The notes that no cause tells already."""
+    told = {cause.result.message for cause in causes(report)}
+    return tuple(note for note in report.notes if note not in told)
+
+
 def untouched(report: Report) -> bool:
     """Whether nothing was written yet, in any function."""
     return bool(report.steps) and set(unwritten(report)) == set(_functions(report))
@@ -70,6 +76,7 @@ def unwritten(report: Report) -> tuple[str, ...]:
         for function in _functions(report)
         if all(result.verdict in FOLLOWING for result in _of(report, function))
         and any(result.verdict is Verdict.NOT_STARTED for result in _of(report, function))
+        and not _is_wrong(report, function)
     )
 
 
@@ -93,8 +100,11 @@ def carried(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _went_wrong(report: Report, result: StepResult) -> bool:
-    if result.carried_forward or result.verdict in (Verdict.PASSED, Verdict.NOT_STARTED):
+    if result.carried_forward or result.verdict is Verdict.PASSED:
         return False
+    if result.verdict is Verdict.NOT_STARTED:
+        # An untouched stub is never called; what was called is misspelt, or ends unwritten.
+        return result.case is not None
     # A step may also be skipped for a reason of its own, which its message then says.
     return result.verdict is not Verdict.SKIPPED or (
         bool(result.message) and not waits_for(report, result)

@@ -37,6 +37,8 @@ def suite(report: Report) -> Element:
     )
     _properties(element, _facts(told))
     element.extend([_testcase(told, result) for result in told.steps])
+    if told.notes:
+        SubElement(element, "system-out").text = "\n".join(told.notes)
     return element
 
 
@@ -111,11 +113,17 @@ def _account(result: StepResult) -> str:
 
 def _case_lines(case: Case) -> list[str]:
     lines = [f"call: {case.call}"]
-    lines += [f"{name} = {value}" for name, value in case.inputs]
+    lines += [_named(name, " =", value) for name, value in case.inputs]
     named = {
         "came back": case.returned,
         "expected": case.expected,
         "difference": case.difference,
         "pattern": case.pattern,
     }
-    return lines + [f"{name}: {part}" for name, part in named.items() if part]
+    return lines + [_named(name, ":", part) for name, part in named.items() if part]
+
+
+def _named(name: str, sign: str, value: str) -> str:
+    """A value after its name; one of several lines begins below, so that its columns stand."""
+    gap = "\n" if "\n" in value else " "
+    return f"{name}{sign}{gap}{value}"

@@ -11,13 +11,17 @@ from grader.model import Feedback, Report, StepResult, Verdict
 def redacted(report: Report) -> Report:
     """The report as its feedback mode lets it be told; every view starts from this.
 
-    In homework a hidden step keeps its sentence, verdict, points and diagnosis. Its time
+    In homework a hidden step keeps its sentence, verdict, points and diagnosis, and what a
+    note tells in full: a file that cannot be read is one cause for all steps. Its time
     goes too, and the total is rounded up to whole seconds: a submission could sleep
     for as long as an input is large.
     """
     if report.feedback is not Feedback.HOMEWORK:
         return report
-    steps = tuple(told if told.step.public else _withheld(told) for told in report.steps)
+    steps = tuple(
+        told if told.step.public else _withheld(told, of_the_file=told.message in report.notes)
+        for told in report.steps
+    )
     return replace(report, steps=steps, seconds=float(math.ceil(report.seconds)))
 
 
@@ -31,14 +35,16 @@ def headline(result: StepResult) -> str:
     return f"{result.step.title}: {outcome(result.verdict)}"
 
 
-def _withheld(result: StepResult) -> StepResult:
+def _withheld(result: StepResult, *, of_the_file: bool) -> StepResult:
     passed = result.verdict is Verdict.PASSED
+    told = result.message if of_the_file else headline(result)
     return StepResult(  # built anew, so that a field added to the model is withheld, not leaked
         step=result.step,
         verdict=result.verdict,
         points=result.points,
-        message="" if passed else headline(result),
+        message="" if passed else told,
         diagnoses=result.diagnoses,
         certainty=result.certainty,
         carried_forward=result.carried_forward,
+        line=result.line if of_the_file else None,
     )

@@ -9,7 +9,7 @@ from grader.model import Report, StepResult, Verdict
 from grader.reports.causes import causes, waits_for
 from grader.reports.folding import Folding, Group, Kind, Numbered, groups
 from grader.reports.layout import Page
-from grader.reports.redact import outcome
+from grader.reports.redact import headline, outcome
 from grader.reports.table import Row
 
 # The verdicts of a step that was stopped from outside: why is worth a line of its own.
@@ -34,7 +34,8 @@ def rows(
             drawn.append(_shared_row(report, group, page))
             continue
         stopped = reasons and one.result.verdict in STOPPED and one.number not in told
-        below = one.result.message if stopped else ""
+        said = one.result.message
+        below = said if stopped and said != headline(one.result) else ""
         drawn.append(_row(report, one, page, below=below, timed=timed))
     return drawn
 
@@ -114,7 +115,9 @@ def _sign(result: StepResult, page: Page) -> tuple[str, str]:
     match result.verdict:
         case Verdict.PASSED:
             return page.signs.passed, "green"
-        case Verdict.SKIPPED | Verdict.NOT_STARTED:
+        case Verdict.SKIPPED:
+            return page.signs.waiting, "dim"
+        case Verdict.NOT_STARTED if result.case is None:  # an untouched stub
             return page.signs.waiting, "dim"
         case Verdict.GRADER_ERROR:
             return page.signs.fault, "yellow"

@@ -17,7 +17,7 @@ from grader.reports.account import (
     Section,
     account,
 )
-from grader.reports.causes import causes
+from grader.reports.causes import causes, notes
 from grader.reports.folding import FOLDINGS, Folding
 from grader.reports.layout import Page, clip
 from grader.reports.rows import rows
@@ -93,13 +93,13 @@ def _story(report: Report, page: Page, detail: Detail) -> list[Section]:
     """The first cause, and the notes."""
     found = causes(report)
     told = account(report, found[0], page, detail) if found else []
-    notes = tuple(
+    lines = tuple(
         Text(clip(f"Note: {note}", page.width, page.signs.ellipsis), style="dim")
-        for note in report.notes
+        for note in notes(report)
     )
-    if notes and told:
-        notes = (Text(), *notes)
-    return [*told, Section(notes, NOTES)] if notes else told
+    if lines and told:
+        lines = (Text(), *lines)
+    return [*told, Section(lines, NOTES)] if lines else told
 
 
 def _told(report: Report, page: Page, detail: Detail, room: int) -> list[Text]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from grader.model import Report, Verdict
 from grader.reports.account import FULL, account
-from grader.reports.causes import carried, causes, untouched, unwritten
+from grader.reports.causes import carried, causes, notes, untouched, unwritten
 from grader.reports.escape import encodable, escaped, spelt_for, visible
 from grader.reports.folding import UNFOLDED
 from grader.reports.layout import Page, breadth, clip, signs_for, wrap
@@ -140,7 +140,7 @@ def _particulars(report: Report, page: Page) -> list[Text]:
         f"{dot}grader {place.grader}, Python {place.python}, torch {place.torch}",
         f"isolation: {place.isolation}",
         dot.join(f"{name} {digest[:8]}" for name, digest in digests.items()),
-        *(f"Note: {note}" for note in report.notes),
+        *(f"Note: {note}" for note in notes(report)),
     ]
     return [Text(line, style="dim") for one in said for line in wrap(one, page.width)]
 

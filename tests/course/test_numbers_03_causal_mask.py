@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention.bias import causal_lower_right
-
-LESSON = Path(__file__).parents[2] / "exercises" / "03_causal_mask.md"
-
-
-@pytest.fixture(scope="module")
-def lesson() -> str:
-    return LESSON.read_text(encoding="utf-8").partition("## Hints")[0]
-
-
-@pytest.fixture(scope="module")
-def prose(lesson: str) -> str:
-    """The lesson with every run of white space as one space."""
-    return " ".join(lesson.split())
 
 
 def drawings(lesson: str) -> list[tuple[list[str], list[str], Tensor]]:
@@ -130,7 +115,9 @@ def test_all_four_conventions_translate_to_ours(lesson: str) -> None:
         assert torch.equal(translated, ours)
 
 
-def test_the_two_torch_modules_read_a_mask_as_the_table_says() -> None:
+def test_the_two_torch_modules_read_a_mask_as_the_table_says(prose: str) -> None:
+    assert "True keeps F.scaled_dot_product_attention m " in prose
+    assert "True hides triu, nn.MultiheadAttention ~m " in prose
     x = torch.randn(1, 4, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     ours = torch.ones(4, 4, dtype=torch.bool).tril()
     only_itself = F.scaled_dot_product_attention(x, x, x, attn_mask=ours)[0, 0]
@@ -151,6 +138,7 @@ def test_torch_has_our_mask_and_a_flag_that_lines_up_the_first_tokens(prose: str
     assert torch.equal(flagged[0] > 0, torch.ones(2, 5, dtype=torch.bool).tril())
 
 
-def test_the_first_word_gives_itself_all_its_weight_whatever_its_score() -> None:
+def test_the_first_word_gives_itself_all_its_weight_whatever_its_score(prose: str) -> None:
+    assert "Which weight does it give itself, whatever its score?" in prose
     for score in (-3.0, 0.0, 7.0):
         assert weights(score, -math.inf) == ["1.00", "0.00"]

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LESSON = Path(__file__).parents[2] / "exercises" / "04_softmax.md"
 SCORES = (2.0, 1.0, 0.1)
-
-
-@pytest.fixture(scope="module")
-def prose() -> str:
-    """The lesson before its hints, with every run of white space as one space."""
-    text = LESSON.read_text(encoding="utf-8").partition("## Hints")[0]
-    return " ".join(text.split())
 
 
 def double(*numbers: float) -> Tensor:
@@ -38,7 +29,8 @@ def test_three_scores_have_the_weights_of_the_first_table(prose: str) -> None:
     assert torch.allclose(weights, double(*SCORES).softmax(-1))
 
 
-def test_the_hard_maximum_is_flat_and_then_jumps() -> None:
+def test_the_hard_maximum_is_flat_and_then_jumps(prose: str) -> None:
+    assert "from 1 to 1.9 and nothing happens; at 2.1 everything does" in prose
     second_is = [int(double(2.0, second, 0.1).argmax()) for second in (1.0, 1.9, 2.1)]
     assert second_is == [0, 0, 1]
 
@@ -90,7 +82,8 @@ def test_the_shifted_scores_have_the_weights_of_the_second_table(prose: str) -> 
     assert prose.count(f"weight {' '.join(rounded(exps / exps.sum()))}") == 2
 
 
-def test_a_row_far_below_a_shared_maximum_has_nothing_left() -> None:
+def test_a_row_far_below_a_shared_maximum_has_nothing_left(prose: str) -> None:
+    assert "Its *own* maximum: a row far below the others would end as 0/0." in prose
     rows = torch.tensor([[1000.0, 999.0], [0.0, 1.0]])
     assert (rows - rows.max())[1].exp().sum() == 0
 
@@ -119,7 +112,11 @@ def test_with_the_middle_score_hidden_the_others_share_the_whole(prose: str) -> 
 
 
 @pytest.mark.parametrize("way", ["added", "filled"])
-def test_a_nan_covered_up_comes_back_in_the_gradient_where_the_mask_was_added(way: str) -> None:
+def test_a_nan_covered_up_comes_back_in_the_gradient_where_the_mask_was_added(
+    prose: str, way: str
+) -> None:
+    assert "If −∞ was *added* to the scores, that NaN goes straight through" in prose
+    assert "(A fill or a `where` happens to stop it" in prose
     scores = double(*SCORES).requires_grad_()
     hidden = torch.full((3,), -math.inf, dtype=torch.float64)
     masked = scores + hidden if way == "added" else scores.masked_fill(hidden < 0, -math.inf)
@@ -142,7 +139,9 @@ def test_torch_gives_zeros_to_an_empty_row_too(prose: str) -> None:
 
 
 @pytest.mark.parametrize("others", [999, 999_999])
-def test_the_closing_question_has_an_answer(others: int) -> None:
+def test_the_closing_question_has_an_answer(prose: str, others: int) -> None:
+    assert "One key scores s, the 999 others 0." in prose
+    assert "And among a million keys?" in prose
     scores = torch.zeros(others + 1, dtype=torch.float64)
     scores[0] = math.log(others)
     assert math.isclose(scores.softmax(-1)[0].item(), 0.5)

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LESSON = Path(__file__).parents[2] / "exercises" / "05_attention.md"
 THREE = torch.tensor([2.0, 10.0, 3.0], dtype=torch.float64)
-
-
-@pytest.fixture(scope="module")
-def lesson() -> str:
-    return LESSON.read_text(encoding="utf-8").partition("## Hints")[0]
-
-
-@pytest.fixture(scope="module")
-def prose(lesson: str) -> str:
-    """The lesson with every run of white space as one space."""
-    return " ".join(lesson.split())
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +171,10 @@ def test_the_flag_of_torch_lines_up_the_first_tokens_and_agrees_on_squares_only(
             assert torch.equal(seen(n_q, n_k), ours(n_q, n_k)) == (n_q == n_k)
 
 
-def test_keys_and_values_shuffled_together_leave_the_output_as_it_was(rows: Tensor) -> None:
+def test_keys_and_values_shuffled_together_leave_the_output_as_it_was(
+    rows: Tensor, prose: str
+) -> None:
+    assert "Without a mask, shuffle the keys, and the values along with them." in prose
     shuffled = rows[[2, 0, 1]]
     outputs = [part[:, 5].softmax(-1) @ part[:, 7:] for part in (rows, shuffled)]
     assert torch.allclose(*outputs)

@@ -8,7 +8,7 @@ import torch
 from grader import submissions
 from grader.calls import Call, Died, Garbled, Missing, NotSent, Raised, Trapped, Value
 from grader.compare import difference
-from grader.feedback import case_of, message_of, verdict_of
+from grader.feedback import case_of, message_of, verdict_of, waits_for
 from grader.model import Verdict
 from grader.plainly import MEANINGS, meaning
 
@@ -52,9 +52,79 @@ def test_torch_not_having_an_operation_is_no_stub():
     assert verdict_of(Raised(kind, kind, "")) is Verdict.NOT_STARTED
 
 
+IN_TIME = "Is there a loop that never ends, or work that grows too fast?"
+LOADED = 'Is it a check of your own? Under `if __name__ == "__main__":` it is free.'
+
+
+@pytest.mark.parametrize(
+    "answer, function, sentence",
+    [
+        (Raised("Odd", "ValueError", "no"), "softmax", "`softmax` raised Odd: no"),
+        (Raised("Odd", "ValueError", ""), "softmax", "`softmax` raised Odd."),
+        (Raised("E", "NotImplementedError", "x"), "softmax",
+         "`softmax` came upon a NotImplementedError. What is not written there yet?"),
+        (Raised("RecursionError", "RecursionError", "x"), "softmax",
+         "`softmax` calls itself without end. What should stop it?"),
+        (Raised("SystemExit", "SystemExit", "1"), "",
+         "Your file ends the program. What should it do instead, so that others can go on?"),
+        (Raised("MemoryError", "MemoryError", ""), "softmax",
+         "`softmax` ran out of memory: MemoryError. What grows so large there?"),
+        (Raised("RuntimeError", "RuntimeError", "std::bad_alloc"), "",
+         "Your file ran out of memory: std::bad_alloc. What grows so large there?"),
+        (Died("timed_out", "it computed for more than 4 s"), "softmax",
+         f"`softmax` did not come back: it computed for more than 4 s. {IN_TIME}"),
+        (Died("out_of_memory", "it held more than 1024 MiB"), "softmax",
+         "`softmax` ran out of memory: it held more than 1024 MiB. What grows so large there?"),
+        (Died("crashed", "segmentation fault"), "softmax",
+         "`softmax` took its whole process down: segmentation fault. "
+         "What in it could end Python itself?"),
+        (NotSent("numpy.ndarray"), "softmax",
+         "`softmax` returned a numpy.ndarray, which cannot be graded. "
+         "A plain torch.Tensor (or what the docstring says) is expected."),
+        (NotSent("int of more than 1024 bits"), "softmax",
+         "`softmax` returned an int of more than 1024 bits, which cannot be graded. "
+         "A plain torch.Tensor (or what the docstring says) is expected."),
+        (NotSent("a tensor that is not dense"), "softmax",
+         "`softmax` returned a tensor that is not dense, which cannot be graded. "
+         "A plain torch.Tensor (or what the docstring says) is expected."),
+        (Trapped(("torch.softmax", "log_softmax")), "softmax",
+         "`softmax` uses `torch.softmax` and torch's own `log_softmax`, "
+         "which this exercise asks you to build yourself."),
+        (Trapped(("torch.softmax",)), "",
+         "Your file uses `torch.softmax`, which this exercise asks you to build yourself. "
+         f"{LOADED}"),
+        (Garbled("not a frame of this wire"), "",
+         "Your file sent back what could not be read: not a frame of this wire."),
+        (Missing("masked_fill"), "masked_fill", "There is no `masked_fill` in this file."),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_an_answer_that_is_no_value(answer, function, sentence):
+    assert said(answer, function) == sentence
+
+
+@pytest.mark.parametrize(
+    "text, verdict",
+    [
+        ("DefaultCPUAllocator: can't allocate memory", Verdict.OUT_OF_MEMORY),
+        ("CUDA out of memory. Tried to allocate 2 GiB", Verdict.OUT_OF_MEMORY),
+        ("std::bad_alloc", Verdict.OUT_OF_MEMORY),
+        ("no memory of that", Verdict.RAISED),
+    ],
+)
+def test_torch_says_in_several_ways_that_there_was_no_memory(text, verdict):
+    assert verdict_of(Raised("RuntimeError", "RuntimeError", text)) is verdict
+
+
 def test_a_wrong_signature_is_said_beside_the_one_expected():
     text = said(Raised("TypeError", "TypeError", "got an unexpected keyword argument 'dim'"))
     assert text.endswith("Its parameters are (x, axis); (x, dim) are expected.")
+
+
+def test_a_right_signature_or_another_error_is_no_word_on_parameters():
+    right = submissions.of_bytes(b"def softmax(x, dim): pass\n", "mine.py")
+    error = Raised("TypeError", "TypeError", "can only concatenate str")
+    assert "expected" not in message_of(error, "softmax", softmax, right)
+    assert "expected" not in said(Raised("ValueError", "ValueError", "no"))
 
 
 def test_a_misspelt_function_gets_the_nearest_name():
@@ -108,3 +178,41 @@ def test_a_difference_of_shape_shows_no_grids_beside_its_sentence():
         difference(torch.ones(3), torch.ones(2)),
     )  # fmt: skip
     assert (case.returned, case.expected) == ("", "") and "shape (3,)" in case.difference
+
+
+def test_a_measured_call_is_named_with_what_was_measured_and_its_tensors_by_name():
+    x = torch.ones(2)
+    measured = {
+        "gradients": "the gradients of softmax(x, -1)",
+        "arguments_after": "the arguments after softmax(x, -1)",
+        "strays": "softmax(x, -1)",
+    }
+    for mode, text in measured.items():
+        case = case_of(Call("softmax", (x, -1), mode=mode), softmax, Value(x), Value(x), None)
+        assert case.call == text
+        # Where a tensor lies is told in words: what it holds says nothing.
+        assert bool(case.returned) == (mode != "strays")
+
+
+def test_only_the_part_of_an_answer_that_differs_is_shown():
+    got, right = torch.tensor([0.5]), torch.tensor([0.25])
+    found = difference((right, got), (right, right), parts="output weights")
+    case = case_of(
+        Call("softmax", ([got], None)), softmax, Value((right, got)), Value((right, right)), found
+    )
+    assert (case.returned, case.expected) == ("0.5", "0.25")
+    assert (case.call, [name for name, _ in case.inputs]) == ("softmax(x, None)", ["x"])
+
+
+def test_what_is_not_finite_is_shown_beside_what_was_expected():
+    got, right = torch.tensor([torch.nan, 1.0]), torch.tensor([0.0, 1.0])
+    case = case_of(
+        Call("softmax", (right,)), softmax, Value(got), Value(right), difference(got, right)
+    )
+    assert (case.returned, case.expected) == ("nan    1", "0  1")
+
+
+def test_a_step_that_waits_says_for_which_sentences():
+    assert waits_for(["The rows sum to one", "Any mask will do"]) == (
+        "This counts once the step it builds on passes: The rows sum to one; Any mask will do."
+    )

@@ -450,7 +450,14 @@ def test_where_signs_cannot_be_written_they_are_spelt(root, environment):
 
 @pytest.mark.parametrize(
     "args",
-    [["list"], ["lesson", "01"], ["hint", "01"], ["reset", "01"], ["solution", "01", "--give-up"]],
+    [
+        ["--help"],
+        ["list"],
+        ["lesson", "01"],
+        ["hint", "01"],
+        ["reset", "01"],
+        ["solution", "01", "--give-up"],
+    ],
     ids=lambda args: args[0],
 )
 def test_reading_commands_import_neither_torch_nor_numpy_nor_pytest(root, environment, args):

@@ -13,6 +13,8 @@ from grader.patterns import pattern
 SCORES = torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 7.0], [6.0, 8.0, 9.5]])
 WEIGHTS = torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.6, 0.3], [0.25, 0.25, 0.5]])
 CAUSAL = torch.ones(3, 3).tril().bool()
+HIDDEN = SCORES.masked_fill(~CAUSAL, -math.inf)
+WIDE = torch.arange(1.0, 16.0).reshape(3, 5).square()
 
 
 def changed(rows=(), columns=()):
@@ -67,6 +69,23 @@ def empty_rows(*rows):
         (nan_rows(0, 1), WEIGHTS, "NaN stands in rows 0 and 1"),
         (SCORES * math.nan, SCORES, "every entry is NaN"),
         (SCORES + torch.randn(3, 3, generator=torch.Generator().manual_seed(3)), SCORES, ""),
+        # A sentence is true of every entry, or it is another one.
+        (nan_rows(1), empty_rows(0), "NaN stands in row 1"),
+        (2 * SCORES.tril() + torch.ones(3, 3).triu(1), SCORES.tril(), ""),
+        (2 * HIDDEN.masked_fill(HIDDEN.isinf(), 0.0), HIDDEN, ""),
+        (HIDDEN.masked_fill(HIDDEN.isinf(), 0.0) + 3, HIDDEN, ""),
+        (2 * HIDDEN, HIDDEN, "every entry is off by the factor 2"),
+        (torch.tensor([1.0, 3.0]), torch.tensor([2.0, 4.0]), ""),
+        (WIDE.tril(), WIDE.tril(2), "only the first column is right"),
+        (WIDE, WIDE.tril(2), "right on and below the diagonal, wrong above it"),
+        (3 * SCORES - 2 * torch.diag(SCORES.diag()) + torch.ones(3, 3).triu(1), SCORES,
+         "right on the diagonal only"),
+        (SCORES * (1 + torch.ones(3, 3).tril(-1) * SCORES), SCORES,
+         "right on and above the diagonal, wrong below it"),
+        (empty_rows(0) + torch.tensor([[0.25], [0.0], [0.0]]), empty_rows(0),
+         "a row with nothing to attend to is not all zeros"),
+        (torch.stack([WEIGHTS, WEIGHTS / 2]), torch.stack([WEIGHTS, WEIGHTS]),
+         "rows do not sum to one: the first such row sums to 0.5"),
     ],
 )  # fmt: skip
 def test_the_pattern_is_named(got, expected, words):

@@ -14,80 +14,27 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from grader.model import (
-    Case,
-    Environment,
-    Feedback,
-    Hashes,
-    Misconception,
-    Report,
-    Step,
-    StepResult,
-    Verdict,
-)
+from grader.model import Case, Feedback, Misconception, Report, Step, StepResult, Verdict
 from grader.reports import text
 from grader.reports.escape import encodable, visible
 from grader.reports.layout import clip, shelf, wrap
 from grader.reports.prose import rationed
 
-ALIGNS_FIRST = Misconception(
-    "03_causal_mask.aligns_the_first_tokens",
-    "causal_mask",
-    "You lined up the first query with the first key.",
-    "With cached keys the queries are the last tokens.\n    Which ends should meet?",
+from .sample_reports import (
+    ALIGNS_FIRST,
+    MORE_KEYS,
+    STEPS,
+    STRICT,
+    in_homework,
+    report_of,
+    right,
+    with_second,
+    wrong,
 )
+
 HIDES = Misconception("03_causal_mask.hides", "causal_mask", "Your mask is True where it hides.")
-STRICT = Misconception("03_causal_mask.strict", "causal_mask", "Your mask hides a token itself.")
 TALL = Misconception("03_causal_mask.tall", "causal_mask", "Your mask has its sides exchanged.")
-
-MORE_KEYS = Case(
-    call="causal_mask(2, 5)",
-    inputs=(("n_q", "2"), ("n_k", "5")),
-    returned="[[1, 0, 0, 0, 0],\n [1, 1, 0, 0, 0]]",
-    expected="[[1, 1, 1, 1, 0],\n [1, 1, 1, 1, 1]]",
-    difference="at [0, 1] it says False where True belongs",
-    pattern="only the first column is right",
-)
-STEPS = (
-    Step("test_square", "causal_mask", "Query i may see the keys 0 to i", 2),
-    Step("test_more_keys", "causal_mask", "The last query lines up with the last key", 2),
-    Step("test_one", "causal_mask", "One token sees itself", 1),
-    Step("test_bool", "causal_mask", "The mask is boolean", 1, needs=("test_square",)),
-    Step("test_device", "causal_mask", "It lies on the given device", 1, needs=("test_more_keys",)),
-    Step("test_apply", "apply_mask", "Where the mask is False the score becomes −∞", 2),
-    Step("test_broadcast", "apply_mask", "One mask serves every batch and head", 2),
-    Step("test_args", "apply_mask", "The scores are left as they were", 1, needs=("test_apply",)),
-)
 COMMAND = "attn-grade hint 03 causal_mask"
-
-
-def report_of(*results: StepResult, **changes: object) -> Report:
-    report = Report(
-        exercise="03_causal_mask",
-        title="Causal mask",
-        path="exercises/03_causal_mask.py",
-        sha256="5ab" * 21,
-        seed=2017,
-        feedback=Feedback.PRACTICE,
-        steps=results,
-        hashes=Hashes(suite="1" * 64, solution="2" * 64, course="3" * 64),
-        environment=Environment("0.1.0", "3.11.7", "2.13.0", "cpu", "no sandbox"),
-        seconds=0.417,
-    )
-    return replace(report, **changes)
-
-
-def right(step: Step, **changes: object) -> StepResult:
-    return StepResult(step, Verdict.PASSED, step.points, **changes)
-
-
-def wrong(step: Step, verdict: Verdict = Verdict.FAILED, **changes: object) -> StepResult:
-    return StepResult(step, verdict, 0, **changes)
-
-
-def with_second(second: StepResult) -> Report:
-    """All steps right but the second."""
-    return report_of(right(STEPS[0]), second, *map(right, STEPS[2:]))
 
 
 def shown(
@@ -178,6 +125,32 @@ def test_a_stub_whose_side_steps_wait_is_untouched_too() -> None:
     assert len(shown(untouched).splitlines()) == 2
 
 
+def test_a_function_under_another_name_is_told_and_not_called_unwritten() -> None:
+    says = "There is no `causal_mask` in this file; it has `casual_mask`. Is that the one?"
+    missing = [
+        wrong(step, Verdict.SKIPPED)
+        if step.needs
+        else wrong(step, Verdict.NOT_STARTED, message=says, case=Case("causal_mask(2, 5)"))
+        for step in STEPS[:5]
+    ]
+    absent = [wrong(step, Verdict.NOT_STARTED, message="Not yet.") for step in STEPS[5:]]
+    output = shown(report_of(*missing, *absent))
+    assert "1–3 ✗ 3 steps with the same cause · not started" in output
+    assert "not written yet: apply_mask\n" in output
+    assert says in " ".join(output.split())
+    assert "Not yet." not in output
+
+
+def test_a_branch_that_is_not_written_is_told_as_what_it_is() -> None:
+    says = "`causal_mask` came upon a NotImplementedError. What is not written there yet?"
+    output = shown(
+        with_second(wrong(STEPS[1], Verdict.NOT_STARTED, message=says, case=MORE_KEYS, line=9))
+    )
+    assert line_with(output, "· not started").startswith(" 2 ✗ ")
+    assert says in " ".join(output.split())
+    assert "03_causal_mask.py:9" in output
+
+
 def test_everything_right_is_said_gladly_and_shortly() -> None:
     output = shown(report_of(*map(right, STEPS)), next_step="attn-grade lesson 04")
     assert output.endswith(
@@ -237,6 +210,33 @@ def test_wrong_answers_with_the_same_message_stay_apart(misaligned: StepResult) 
     output = shown(report_of(*results), verbose=True)
     assert "\nStep 2 · " in output
     assert "\nStep 3 · " in output
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"line": 8},
+        {"message": "`k` is not defined."},
+        {"diagnoses": ((STRICT,),)},
+        {"verdict": Verdict.TIMED_OUT},
+    ],
+)
+def test_steps_have_one_cause_only_where_all_that_is_known_of_them_is_the_same(
+    other: dict[str, object],
+) -> None:
+    raised = wrong(STEPS[0], Verdict.RAISED, message="`n` is not defined.", line=7)
+    two = [replace(raised, step=STEPS[1]), replace(raised, step=STEPS[2], **other)]
+    output = shown(report_of(raised, *two, *map(right, STEPS[3:])), verbose=True)
+    assert "\nSteps 1, 2 · the same cause\n" in output
+    assert "\nStep 3 · One token sees itself\n" in output
+
+
+def test_a_step_waits_for_those_that_did_not_pass() -> None:
+    waits = replace(STEPS[3], needs=("test_square", "test_more_keys"))
+    output = shown(
+        report_of(right(STEPS[0]), wrong(STEPS[1], message="No."), wrong(waits, Verdict.SKIPPED))
+    )
+    assert "The mask is boolean · waits for step 2  " in output
 
 
 def test_a_single_mistake_comes_before_its_question(misaligned: StepResult) -> None:
@@ -306,7 +306,7 @@ def test_a_step_that_raised_names_its_mistake_as_one_that_failed_does(
 """
         in output
     )
-    homework = shown(replace(with_second(raised), feedback=Feedback.HOMEWORK))
+    homework = shown(in_homework(with_second(raised)))
     assert "This looks like: you lined up the first query" in homework
 
 
@@ -384,10 +384,32 @@ def test_a_later_step_that_was_stopped_says_why_below_its_line(misaligned: StepR
     )
 
 
-def test_a_verdict_without_a_message_still_says_something() -> None:
-    assert "It asked for more memory than it may have." in shown(
-        with_second(wrong(STEPS[1], Verdict.OUT_OF_MEMORY))
-    )
+@pytest.mark.parametrize("verdict", ["forbidden", "timed_out", "crashed", "out_of_memory"])
+def test_why_a_later_step_was_stopped_is_left_to_the_row_where_homework_hides_it(
+    misaligned: StepResult, verdict: str
+) -> None:
+    late = wrong(STEPS[6], Verdict(verdict), message="This is why.")
+    first = replace(misaligned, case=None, output="")
+    report = report_of(right(STEPS[0]), first, *map(right, STEPS[2:6]), late, right(STEPS[7]))
+    assert re.search(r"\n +This is why\.\n", shown(report))
+    assert shown(in_homework(report)).count("One mask serves every batch and head") == 1
+
+
+@pytest.mark.parametrize(
+    "verdict, says",
+    [
+        ("raised", "It ended in an exception."),
+        ("timed_out", "It did not come to an end in its time."),
+        ("out_of_memory", "It asked for more memory than it may have."),
+        ("crashed", "It took the whole Python process down with it."),
+        ("forbidden", "It uses an operation that this exercise is there to write."),
+    ],
+)
+def test_a_verdict_without_a_message_still_says_something(verdict: str, says: str) -> None:
+    bare = with_second(wrong(STEPS[1], Verdict(verdict)))
+    assert f"\n  {says}\n" in shown(bare)
+    told = " ".join(shown(in_homework(bare)).split())
+    assert f"{says} What it was given stays hidden in homework." in told
 
 
 def test_a_function_right_in_itself_says_what_it_waits_for(misaligned: StepResult) -> None:
@@ -757,47 +779,47 @@ def test_verbose_tells_every_failure_and_what_graded_it(misaligned: StepResult) 
     assert "submission 5ab5ab5a · suite 11111111 · solution 22222222 · course 33333333" in output
 
 
+def test_verbose_folds_and_shortens_nothing(misaligned: StepResult) -> None:
+    loud = replace(
+        misaligned,
+        message="m " * 100,
+        diagnoses=((ALIGNS_FIRST,), (STRICT,)),
+        output="".join(f"line {n}\n" for n in range(30)),
+    )
+    missing = [wrong(step, Verdict.RAISED, message="`k` is gone.", line=3) for step in STEPS[5:]]
+    output = shown(
+        report_of(right(STEPS[0]), loud, *map(right, STEPS[2:5]), *missing), verbose=True
+    )
+    assert output.count("· raised ") == 3
+    assert output.split().count("m") == 100
+    assert printed(output) == [f"line {n}" for n in range(30)]
+    assert "– You lined up the first query with the first key. With cached keys" in output
+    assert "Which of them is yours?" not in output
+
+
+def test_verbose_lists_the_steps_though_one_cause_holds_up_all() -> None:
+    broken = [wrong(step, Verdict.RAISED, message="'(' was never closed.") for step in STEPS]
+    assert shown(report_of(*broken), verbose=True).count(" ✗ ") == 8
+
+
+def test_an_untouched_stub_tells_under_verbose_what_it_would_be_graded_with() -> None:
+    untouched = report_of(*(wrong(step, Verdict.NOT_STARTED) for step in STEPS))
+    assert "isolation: no sandbox\n" in shown(untouched, verbose=True)
+
+
 def test_homework_tells_of_a_hidden_step_its_sentence_and_its_mistake(
     misaligned: StepResult,
 ) -> None:
-    output = shown(replace(with_second(misaligned), feedback=Feedback.HOMEWORK))
+    output = shown(in_homework(with_second(misaligned)))
     assert "Step 2 · The last query lines up with the last key\n" in output
     assert "  What it was given stays hidden in homework.\n" in output
     assert "  This looks like: you lined up the first query with the first key.\n" in output
 
 
-CANARY = "c4n4ry"
-
-
-@pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict != "passed"])
-@pytest.mark.parametrize("verbose", [False, True])
-def test_homework_shows_nothing_of_what_happened_in_a_hidden_step(
-    verdict: Verdict, verbose: bool
-) -> None:
-    second = wrong(
-        STEPS[1],
-        verdict,
-        message=CANARY,
-        case=Case(CANARY, ((CANARY, CANARY),), CANARY, CANARY, CANARY, CANARY),
-        line=31337,
-        output=CANARY,
-        seconds=0.31337,
-    )
-    practice = with_second(second)
-    if verdict is Verdict.FAILED:  # the canary sings where it may
-        assert CANARY in shown(practice, verbose=verbose)
-        assert "31337" in shown(practice, verbose=verbose)
-    homework = shown(replace(practice, feedback=Feedback.HOMEWORK), verbose=verbose)
-    assert CANARY not in homework
-    assert "31337" not in homework
-    assert "0.31" not in homework
-    assert "The last query lines up with the last key" in homework
-
-
 def test_homework_shows_a_public_step_as_practice_does(misaligned: StepResult) -> None:
     public = replace(misaligned, step=replace(STEPS[1], public=True))
     practice = with_second(public)
-    assert shown(replace(practice, feedback=Feedback.HOMEWORK)) == shown(practice)
+    assert shown(in_homework(practice)) == shown(practice)
 
 
 STRANGE = st.text(
@@ -843,6 +865,38 @@ def test_whatever_happened_fits_one_screen_of_printable_text(
 
 def test_a_narrow_terminal_keeps_its_lines_whole(half_right: Report) -> None:
     assert_one_screen(shown(half_right, width=48), width=48)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_long_names_are_cut_to_the_page(misaligned: StepResult, width: int) -> None:
+    functions = [f"a_function_with_a_long_name_{n}" for n in range(6)]
+    steps = [Step(f"test_{name}", name, "Sentence " * 8, 1) for name in functions]
+    report = report_of(
+        replace(misaligned, step=STEPS[1]),
+        *(wrong(step, Verdict.NOT_STARTED) for step in steps),
+        title="A title of words " * 8,
+        path="a_long_folder/" * 8 + "mine.py",
+        notes=("A note of words " * 20,),
+    )
+    assert_one_screen(shown(report, width=width), width)
+
+
+def test_a_line_is_never_longer_than_is_good_to_read() -> None:
+    noted = report_of(*map(right, STEPS), notes=("A note. " * 60,))
+    assert max(map(cell_len, shown(noted, width=300).splitlines())) == 100
+
+
+def test_the_command_to_type_is_spelt_out_too(half_right: Report) -> None:
+    assert "\x1b" not in shown(half_right, next_step="attn-grade --course '\x1b[2J' hint 03")
+
+
+def test_a_caret_beyond_the_edge_is_left_out() -> None:
+    code = "    return " + "x" * 90
+    message = f"SyntaxError on line 2: odd.\n{code}\n{' ' * 100}^"
+    broken = report_of(*(wrong(step, Verdict.RAISED, message=message, line=2) for step in STEPS))
+    lines = shown(broken).splitlines()
+    assert lines[4].endswith("xxx…")
+    assert lines[5] == "  exercises/03_causal_mask.py:2"
 
 
 def test_a_wide_terminal_shows_longer_sentences_whole() -> None:
