@@ -16,6 +16,7 @@ from grader.patterns import pattern
 # equal. Half precision gets few: its rounding errors are visible numbers. Double precision
 # gets many: a harmless 1e-9 in a denominator is no mistake.
 ROUNDINGS = {torch.float64: 1 << 25, torch.float32: 64, torch.float16: 4, torch.bfloat16: 2}
+COARSE = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def _unlike(kind: str, where: str, got: Any, expected: Any) -> Difference:
     says = f"{_upper(where)} is {words.kind(got)} where {words.kind(expected)} was expected."
     if got is None and where == "the result":
         says += " Does your function end in `return`?"
+    if got is None and where.startswith("the gradient of"):
+        says += " Is it used, and does no `detach`, `torch.tensor` or NumPy cut it off?"
     if type(got) is list and type(expected) is tuple:
         says += " Return its parts with commas between them, without brackets."
     return Difference(kind, says, got, expected)
@@ -197,6 +200,8 @@ def _of_values(got: torch.Tensor, expected: torch.Tensor, where: str) -> Differe
     boolean = expected.dtype is torch.bool and bool(((theirs == 0) | (theirs == 1)).all())
     if boolean:
         ours, theirs = ours.bool(), theirs.bool()
+    if expected.dtype in COARSE:  # "only this column is right" must hold for the eye as well
+        right &= (ours - theirs).abs() <= 2 * torch.finfo(expected.dtype).eps * ours.abs()
     # An imaginary part has been made NaN above, which is not what came back.
     found = "" if got.is_complex() else pattern(theirs, ours, right)
     return Difference(kind, says, got, expected, found)

@@ -19,6 +19,11 @@ MEANINGS = (  # a part of torch's message, and what to say of it
         "Which shapes stand there?",
     ),
     (
+        '"bitwise_',
+        "`^`, `&` and `|` are for True and False and for whole numbers; a power is written `**`. "
+        "Which one did you mean?",
+    ),
+    (
         "not implemented for '",
         "torch has no such operation for tensors of that dtype. Which dtype should stand there?",
     ),

@@ -136,8 +136,10 @@ class Sitting:
             outcome = self._run_cases(step)
         else:
             outcome = self._of_answer(step, unloadable, "")
-            outcome = replace(outcome, of_the_file=True, by_the_wall=False)
-        return replace(outcome, output=self.seat.printed(), seconds=time.perf_counter() - started)
+            outcome = replace(
+                outcome, output=self.seat.printed(), of_the_file=True, by_the_wall=False
+            )
+        return replace(outcome, seconds=time.perf_counter() - started)
 
     def _run_cases(self, step: Step) -> StepOutcome:
         """Run every case of a step; the first that fails is the one that is told of."""
@@ -151,13 +153,17 @@ class Sitting:
                 self.paper.seed,
                 self.paper.device,
             )
+            before = len(self.seat.printed())
             ran = self.paper.suite.run(step, case, cast)
             evidence[case] = tuple(cast.student.recorded)
             if ran.raised is not None and failed is None:
                 failed = self._of_failure(step, ran, ran.raised, evidence[case])
+                # What other cases printed would stand beside inputs that it does not belong to.
+                failed = replace(failed, output=self.seat.printed()[before:])
             if any(isinstance(recorded.answer, Died) for recorded in evidence[case]):
                 break  # a dead worker costs the step it was in, and ends it
-        return replace(failed or StepOutcome(step, Verdict.PASSED), evidence=evidence)
+        passed = StepOutcome(step, Verdict.PASSED, output=self.seat.printed())
+        return replace(failed or passed, evidence=evidence)
 
     def _of_failure(
         self, step: Step, ran: CaseOutcome, raised: BaseException, trace: Trace

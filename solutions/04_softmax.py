@@ -68,6 +68,17 @@ def ignores_dim(x, dim=-1):
 
 
 @misconception(softmax)
+def always_sums_over_the_first_dimension(x, dim=-1):
+    """You always sum over the first dimension, whatever `dim` says.
+
+    In scores that one counts queries, or sentences, and none of them shares with the others.
+    Where in your function does `dim` arrive?
+    """
+    weights = (x - x.amax(0, keepdim=True)).exp()
+    return weights / weights.sum(0, keepdim=True)
+
+
+@misconception(softmax)
 def sums_over_everything(x, dim=-1):
     """All weights of your tensor sum to one together.
 
@@ -130,6 +141,17 @@ def subtracts_the_mean(x, dim=-1):
     than 0?
     """
     weights = (x - x.mean(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def subtracts_the_place_of_the_maximum(x, dim=-1):
+    """You take away the place where the maximum stands, not the maximum itself.
+
+    `max` along a dimension gives two things, the values and their places. Which of them
+    makes the largest exponent 0?
+    """
+    weights = (x - x.argmax(dim, keepdim=True)).exp()
     return weights / weights.sum(dim, keepdim=True)
 
 
@@ -334,6 +356,16 @@ def hides_what_may_be_seen(scores, mask, dim=-1):
 
 
 @misconception(masked_softmax)
+def hides_what_may_be_seen_and_leaves_nan(scores, mask, dim=-1):
+    """You hid the scores where the mask is True, and a row that is True throughout became NaN.
+
+    In this course True means "may attend". Begin there: which places does your function
+    fill?
+    """
+    return softmax(scores.masked_fill(mask, -math.inf), dim)
+
+
+@misconception(masked_softmax)
 def leaves_nan_in_empty_rows(scores, mask, dim=-1):
     """A row that is hidden throughout comes out as NaN.
 
@@ -454,10 +486,10 @@ def takes_weights_away_at_the_end(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def shares_out_again_at_the_end(scores, mask, dim=-1):
-    """A huge hidden score takes all the weight, and loses it only after the softmax.
+    """A huge hidden score still counts, in the maximum or in a first softmax, before it is hidden.
 
-    On mild scores that is right. But nothing is left then for what can be seen. Before which
-    step must a hidden score be out of the game?
+    On mild scores that is right. But beside it every other exp is 0. Before which step must
+    a hidden score be out of the game?
     """
     weights = softmax(scores, dim) * mask
     total = weights.sum(dim, keepdim=True)
@@ -466,10 +498,10 @@ def shares_out_again_at_the_end(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def divides_by_what_is_left_of_nothing(scores, mask, dim=-1):
-    """You hid weights after the softmax, then divided by what was left, even if it was nothing.
+    """You divided by what was left after hiding, even where that was nothing: 0/0.
 
-    Nothing is left in an empty row, and where a huge hidden score took everything before it
-    was hidden. What could be hidden earlier, and what is 0/0?
+    Nothing is left in an empty row, nor beside a huge hidden score that counts in the
+    maximum or in a first softmax. What could be hidden earlier, and what is 0/0?
     """
     weights = softmax(scores, dim) * mask
     return weights / weights.sum(dim, keepdim=True)

@@ -67,14 +67,16 @@ def check(
     except KeyboardInterrupt:
         click.echo("stopped: nothing was graded", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    if path.resolve() == chosen.stub.resolve():
+    own = path.resolve() == chosen.stub.resolve()
+    if own:
         from grader import progress
 
         for note in progress.record(course, report):
             click.echo(note, err=True)
     nothing_there = submission.tree and not any(map(submission.line_of, chosen.functions))
     if nothing_there and not report.score:
-        then = command(folder, "reset", chosen.number)  # an empty file, or another one
+        # A fresh stub mends an empty one, not a file from elsewhere.
+        then = command(folder, "reset" if own else "lesson", chosen.number)
     else:
         then = _next_step(course, chosen, report, folder)
     _show(report, form, verbose, then)

@@ -105,7 +105,8 @@ def hint(folder: Path | None, exercise: str, function: str | None, reset: bool) 
 @click.pass_obj
 def reset(folder: Path | None, exercise: str) -> None:
     """Start exercise EX afresh; your file is kept beside it."""
-    chosen = Course.chosen(folder).exercise(exercise)
+    course = Course.chosen(folder)
+    chosen = course.exercise(exercise)
     kept = stubs.restore(chosen.stub, chosen.fresh_stub)
     if kept == chosen.stub:
         _say(f"{shown(kept)} is a fresh stub already: there is nothing to do.")
@@ -113,6 +114,8 @@ def reset(folder: Path | None, exercise: str) -> None:
         if kept is not None:
             _say(f"Your file is kept as {shown(kept)}")
         _say(f"A fresh stub lies in {shown(chosen.stub)}")
+        # A hint is for what stands in the file, and there nothing is right any more.
+        _warn(progress.change(course, chosen, lambda was: replace(was, right=())))
     _say(f"\nNext: {_command(folder, 'lesson', chosen)}")
 
 

@@ -10,7 +10,8 @@ may on a GPU, and what is moved to the inputs' device is at home again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from grader.worker.parts import copied, tensors_in
 FACTORIES = frozenset(
     getattr(torch, name)
     for name in (
-        "arange", "as_tensor", "asarray", "empty", "eye", "from_numpy", "full", "linspace",
+        "arange", "as_tensor", "asarray", "empty", "eye", "full", "linspace",
         "logspace", "normal", "ones", "rand", "randint", "randn", "randperm", "tensor",
         "tril_indices", "triu_indices", "zeros",
     )
@@ -51,6 +52,23 @@ class _Books(TorchFunctionMode):
             else:  # moved home, which on one device gives the very same object
                 self.elsewhere.pop(id(tensor), None)
         return result
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """The books are kept; `from_numpy`, which calls no function mode, writes in them itself."""
+        real = torch.from_numpy
+
+        def from_numpy(ndarray: Any) -> torch.Tensor:
+            made = real(ndarray)
+            self.elsewhere[id(made)] = (made, _call(real, made))
+            return made
+
+        torch.from_numpy = from_numpy
+        try:
+            with self:
+                yield
+        finally:
+            torch.from_numpy = real
 
     def origin_of(self, tensor: torch.Tensor) -> str | None:
         """The call that made a tensor elsewhere; None for one that is at home."""
@@ -115,7 +133,7 @@ def strays(
         kwargs = kwargs | {"device": "".join(list(str(kwargs["device"])))}
     books = _Books(kwargs.get("device"))
     try:
-        with books:
+        with books.keeping():
             results = list(tensors_in(function(*args, **kwargs)))
     except Exception:
         if not books.strayed:

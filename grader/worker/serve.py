@@ -11,7 +11,7 @@ import traceback
 import types
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -152,6 +152,14 @@ def _raised(error: BaseException, path: str, loading: bool) -> Message:
     }
 
 
+def _no_debugger(*args: Any, **kwargs: Any) -> NoReturn:
+    """What `breakpoint()` does here, where nobody sits at a keyboard."""
+    raise RuntimeError(
+        "breakpoint() waits for a keyboard, and there is none while your work is graded. "
+        "What you print is shown in the report."
+    )
+
+
 def _warning(
     message: Warning | str,
     category: type[Warning],
@@ -172,4 +180,5 @@ def take_streams(out: int, err: int) -> None:
     sys.stdin = open(0, **options)  # noqa: SIM115 - these stay open
     sys.stdout = open(1, "w", buffering=1 << 14, **options)  # noqa: SIM115
     warnings.formatwarning = _warning
+    sys.breakpointhook = _no_debugger
     sys.stderr = open(2, "w", buffering=1, **options)  # noqa: SIM115

@@ -359,9 +359,16 @@ def test_a_missing_stub_is_told_how_to_come_back(tmp_path):
     assert done.returncode == 2 and "attn-grade reset 03" in done.stderr
 
 
-def test_an_empty_file_is_sent_to_reset(learner, file):
+def test_an_empty_file_from_elsewhere_is_sent_to_the_lesson(learner, file):
     done = learner("check", "03", file(""))
-    assert done.returncode == 1 and "Next: attn-grade reset 03" in done.stdout
+    assert done.returncode == 1 and "Next: attn-grade lesson 03" in done.stdout
+
+
+def test_beside_a_failing_case_stands_what_was_printed_in_it(learner, file):
+    done = learner("check", "03", file(TOP_LEFT), "--format", "json")
+    failed = next(s for s in json.loads(done.stdout)["steps"] if s["verdict"] == "failed")
+    assert failed["case"]["call"].startswith("causal_mask(2, 5")
+    assert failed["output"] == "CANARY-PRINT 2\n"
 
 
 @pytest.mark.parametrize("way", ["apart", "spawn"])

@@ -151,6 +151,7 @@ def test_the_explained_errors_are_what_torch_says():
         lambda: torch.ones(2, 2, 3) @ torch.ones(2, 2, 3),
         lambda: x + torch.ones(4),
         lambda: x - x.max(-1, keepdim=True),
+        lambda: x ^ 0.5,
         lambda: x.half().masked_fill(x > 0, -1e9),
         lambda: x.requires_grad_().numpy(),
     ]

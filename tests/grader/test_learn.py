@@ -285,6 +285,14 @@ def test_reset_keeps_what_was_written_and_says_where(root):
         assert (root / "exercises" / f"01_double.kept-{number}.py").read_text() == text
 
 
+def test_after_reset_hints_begin_with_the_first_function_again(root):
+    reach(root, "01", right=("double", "halve"))
+    told("reset", "01")
+    (root / "exercises" / "01_double.py").write_text("mine")
+    told("reset", "01")
+    assert "double · hint 1 of 2" in told("hint", "01")
+
+
 def test_a_stub_that_cannot_be_restored_is_one_clear_line(root):
     (root / "exercises" / "01_double.py").mkdir()
     result = run("reset", "01")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import numpy
 import pytest
 import torch
 
@@ -103,6 +104,8 @@ PROGRAMS = [
     Taught("cpu() meets its own", lambda x: x.cpu() + x, False),
     Taught("numpy and back", lambda x: torch.from_numpy(x.cpu().numpy() + 1).to(x.device), True),
     Taught("numpy", lambda x: torch.from_numpy(x.numpy() + 1), False),
+    Taught("made in numpy", lambda x: x + torch.from_numpy(numpy.ones((2, 2))), False),
+    Taught("made in numpy, moved", lambda x: x + torch.from_numpy(numpy.eye(2)).to(x.device), True),
     Taught("returns elsewhere", lambda x: torch.zeros(x.shape), False),
 ]
 

@@ -63,7 +63,7 @@ def test_a_small_matrix(student, reference, device):
 
 
 @step(points=2)
-@pytest.mark.parametrize("n_q, n_k", [(5, 5), (3, 7)])
+@pytest.mark.parametrize("n_q, n_k", [(5, 5), (3, 7), (1, 6)])
 def test_any_mask_will_do(student, reference, draw, n_q, n_k):
     """Any mask will do, not only a triangle"""
     scores, mask = draw.normal(n_q, n_k), draw.mask(n_q, n_k)

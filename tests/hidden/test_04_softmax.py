@@ -61,6 +61,7 @@ def test_three_scores(student, reference, device):
         (SQUARE, torch.float32),  # a sum without keepdim shows in values here
         ((5, 5), torch.float32),
         ((3, 7), torch.float32),
+        ((1, 6), torch.float32),  # one query, as when a model writes
         ((2, 3, 5, 7), torch.float32),
         ((3, 5), torch.float64),
     ],
@@ -95,6 +96,7 @@ def test_the_given_dimension(student, reference, draw, device, given, dim):
     "given, dtype, height",
     [
         (A_HUNDRED_MORE, torch.float32, 0.0),
+        ([88.0, 87.0, 90.0], torch.float32, 0.0),  # exp overflows, but not 2 further down
         ((4, 4), torch.float32, 1e4),  # no keepdim, and no maximum either: here in values
         ((4, 5), torch.float32, 1e4),
         ((4, 5), torch.float16, 6e4),
@@ -145,6 +147,7 @@ def test_a_small_mask(student, reference, draw, device):
     [
         (SCORES, (4,)),
         ((3, 7), (3, 7)),
+        ((1, 6), (1, 6)),
         ((3, 3, 3, 3), (3, 1, 3, 3)),  # all sizes equal: a wrong axis shows in values
         ((2, 3, 5, 7), (5, 7)),  # one mask for all
         ((2, 3, 5, 7), (2, 1, 5, 7)),  # one for each sample
@@ -181,20 +184,21 @@ def test_masked_along_the_given_dimension(student, reference, draw, device, give
 
 @step(points=2)
 @pytest.mark.parametrize(
-    "given, empty, dtype",
+    "given, empty, dtype, dim",
     [
-        (SCORES, (1,), torch.float32),
-        ((4, 5), (1,), torch.float32),
-        ((2, 3, 5), (0, 2), torch.float32),
-        ((2, 6), (), torch.float64),  # here adding -1e9 leaves the scores their differences
+        (SCORES, (1,), torch.float32, ()),
+        ((4, 5), (1,), torch.float32, ()),
+        ((2, 3, 5), (0, 2), torch.float32, ()),
+        ((2, 6), (), torch.float64, ()),  # here adding -1e9 leaves the scores their differences
+        ((4, 5), (slice(None), 1), torch.float32, (0,)),  # a column that sees nothing
     ],
 )
-def test_nothing_to_attend_to(student, reference, draw, device, given, empty, dtype):
+def test_nothing_to_attend_to(student, reference, draw, device, given, empty, dtype, dim):
     """A row that sees nothing is zeros, not NaN"""
     scores, mask = masked_numbers(draw, given, device)
     scores, mask[empty] = scores.to(dtype), False
-    got = student.masked_softmax(scores, mask)
-    assert same_values(got, reference.masked_softmax(scores, mask))
+    got = student.masked_softmax(scores, mask, *dim)
+    assert same_values(got, reference.masked_softmax(scores, mask, *dim))
 
 
 @step(points=1)

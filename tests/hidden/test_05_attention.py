@@ -12,8 +12,9 @@ from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, sam
 FORBIDDEN = SDPA
 PARTS = "output weights"
 
-# n_q, n_k, d_k, d_v: all equal, where a wrong axis shows in values, then all different.
-SIZES = [(5, 5, 5, 5), (3, 5, 7, 2), (6, 3, 5, 7)]
+# n_q, n_k, d_k, d_v: all equal, where a wrong axis shows in values, then all different;
+# at last one query, as when a model writes.
+SIZES = [(5, 5, 5, 5), (3, 5, 7, 2), (6, 3, 5, 7), (1, 4, 6, 3)]
 LESSON = (2, 3, 4, 2)  # those of the lesson's example, which comes first wherever it can
 
 # batch, n, d_model, d_k, d_v, in the same order.
@@ -88,7 +89,7 @@ def test_a_small_sum(student, reference, device):
 
 
 @step(points=2)
-@pytest.mark.parametrize("n_q, n_k, d_v", [(5, 5, 5), (3, 5, 7), (6, 2, 3)])
+@pytest.mark.parametrize("n_q, n_k, d_v", [(5, 5, 5), (3, 5, 7), (6, 2, 3), (1, 4, 6)])
 def test_sums_of_any_size(student, reference, draw, n_q, n_k, d_v):
     """Any number of queries, keys and features will do"""
     weights, v = draw.normal(n_q, n_k).softmax(-1), draw.normal(n_k, d_v)
