@@ -17,7 +17,8 @@ from pathlib import Path
 from grader.errors import UsageFault
 
 MOST_BYTES = 1 << 17  # as many characters as one text on the wire may have
-MOST_TEXT = 300  # characters of the file that a message repeats
+MOST_TEXT = 300  # characters of an error that a message repeats
+MOST_LINE = 70  # of a line with an error: of a longer one, those about the caret
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,6 @@ def _ungrammatical(error: SyntaxError) -> Unreadable:
         text = error.text.rstrip("\n")
         indent = len(text) - len(text.lstrip())
         caret = max((error.offset or 1) - 1 - indent, 0)
-        start = max(caret - MOST_TEXT // 2, 0)  # of what is shown of a very long line
-        says += f"\n    {text.strip()[start : start + MOST_TEXT]}\n    {' ' * (caret - start)}^"
+        start = max(caret - MOST_LINE // 2, 0) if len(text.strip()) > MOST_LINE else 0
+        says += f"\n    {text.strip()[start : start + MOST_LINE]}\n    {' ' * (caret - start)}^"
     return Unreadable(says, error.lineno)

@@ -42,7 +42,7 @@ UP_TO_SOMETHING = ("slow", "hostile")
 TEXTS = {"covers", "says", "never", "names", "output", "notes"}
 KEYS = TEXTS | {"line", "exit", "limits", "linux", "orphans", "slow"}
 EXPECTED = tomllib.loads((HERE / "expected.toml").read_text(encoding="utf-8"))
-PATIENCE = 20  # seconds after which the grader, not the program, is what hangs
+PATIENCE = 90  # seconds after which the grader, not the program, is what hangs
 MOST_SHOWN = 4  # characters shown for one that cannot be: \x1b
 
 
