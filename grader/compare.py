@@ -201,7 +201,8 @@ def _of_values(got: torch.Tensor, expected: torch.Tensor, where: str) -> Differe
     if boolean:
         ours, theirs = ours.bool(), theirs.bool()
     if expected.dtype in COARSE:  # "only this column is right" must hold for the eye as well
-        right &= (ours - theirs).abs() <= 2 * torch.finfo(expected.dtype).eps * ours.abs()
+        near = (ours - theirs).abs() <= 2 * torch.finfo(expected.dtype).eps * ours.abs()
+        right &= near | ~ours.isfinite()  # infinities are right or wrong, never near
     # An imaginary part has been made NaN above, which is not what came back.
     found = "" if got.is_complex() else pattern(theirs, ours, right)
     return Difference(kind, says, got, expected, found)

@@ -132,3 +132,26 @@ def test_moving_one_entry_visibly_is_always_noticed(numbers, place, step):
     got[place % len(numbers)] += step
     assert difference(got, expected)
     assert difference(expected, expected) is None
+
+
+def test_infinities_that_are_right_count_as_right_in_the_pattern_of_half_precision_too():
+    expected = torch.tensor([[1.0, -math.inf], [2.0, 3.0], [4.0, 5.0]]).half()
+    got = expected.clone()
+    got[2] = torch.tensor([7.0, 9.0])
+    found = difference(got, expected)
+    assert found and found.pattern == "only the last row is wrong"
+
+
+def test_a_pattern_in_half_precision_holds_for_the_eye_too():
+    """Four rounding errors count as equal, but a row that is two off is not called right."""
+    expected = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).half()
+    off = torch.tensor([[1.003, 2.0], [3.0, 8.0]]).half()
+    found = difference(off, expected)
+    assert found and found.pattern == ""
+
+
+def test_a_gradient_that_does_not_come_back_is_asked_after():
+    of_x = "the gradient of `x`"
+    assert said({of_x: None}, {of_x: EYE}).endswith(
+        "Is it used, and does no `detach`, `torch.tensor` or NumPy cut it off?"
+    )
