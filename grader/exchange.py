@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from grader.affinity import leave_processor, share_processor
 from grader.errors import GraderFault
 from grader.sandbox import Nursery, Worker
 from grader.worker import wire
@@ -64,10 +65,14 @@ class Line:
         self._number = 0
         self._printed = bytearray()
         self._pipes = list(self._worker.prints)
+        self._poll = select.poll()
+        for pipe in self._pipes:
+            self._poll.register(pipe, select.POLLIN)
         self._cpu_limit, self._cpu_start = START_SECONDS, 0.0
         self._looked = time.monotonic()
         self._deadline = self._looked + START_SECONDS
         self._await_ready()
+        share_processor(self._worker.pid)
         self._cpu_ready = self.cpu_used()
         self._cpu_end: float | None = None
         self.begin_step(allowance.cpu_seconds)
@@ -123,6 +128,7 @@ class Line:
             self._drain()
             self._cpu_end = self.cpu_used()  # told of the dead too, until they are reaped
             self._status = self._nursery.end(self._worker)
+            leave_processor()
         return self._status
 
     def cpu_used(self) -> float:
@@ -188,22 +194,20 @@ class Line:
 
     def _wait(self, event: int) -> None:
         """Wait until the channel is ready, draining prints; ends a worker that uses too much."""
-        poll = select.poll()
-        poll.register(self._worker.channel, event)
-        for pipe in self._pipes:
-            poll.register(pipe, select.POLLIN)
+        channel = self._worker.channel.fileno()
+        self._poll.register(channel, event)
         while True:
-            ready = dict(poll.poll(TICK * 1000))
+            ready = dict(self._poll.poll(TICK * 1000))
             if not ready.keys().isdisjoint(self._pipes):
                 self._drain()
             self._check_usage()
-            if self._worker.channel.fileno() in ready:
+            if channel in ready:
                 return
             if not ready and self._stat()[:1] == [b"Z"]:
                 raise self._died()  # though a child of its keeps the line open
             for pipe in set(self._pipes) & ready.keys():
                 if not ready[pipe] & select.POLLIN:  # closed by the submission
-                    poll.unregister(pipe)
+                    self._poll.unregister(pipe)
                     self._pipes.remove(pipe)
 
     def _check_usage(self) -> None:

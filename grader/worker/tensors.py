@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -42,14 +41,12 @@ def describe(tensor: torch.Tensor) -> list[Any]:
     """The fields of a tensor's header: dtype, shape, strides, requires_grad, device."""
     if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
         raise Unsendable("a tensor that is not dense")
-    if tensor.dtype not in DTYPE_NAMES:
+    dtype, device = DTYPE_NAMES.get(tensor.dtype), str(tensor.device)
+    if dtype is None:
         raise Unsendable(f"a tensor of dtype {tensor.dtype}")
-    if not DEVICE.match(str(tensor.device)) or tensor.dim() > MAX_DIMENSIONS:
-        raise Unsendable(f"a tensor on {tensor.device} with {tensor.dim()} dimensions")
-    return [
-        DTYPE_NAMES[tensor.dtype], list(tensor.shape), list(tensor.stride()),
-        tensor.requires_grad, str(tensor.device),
-    ]  # fmt: skip
+    if not DEVICE.match(device) or tensor.dim() > MAX_DIMENSIONS:
+        raise Unsendable(f"a tensor on {device} with {tensor.dim()} dimensions")
+    return [dtype, list(tensor.shape), list(tensor.stride()), tensor.requires_grad, device]
 
 
 def size_of(tensor: torch.Tensor) -> int:
@@ -64,15 +61,20 @@ def bytes_of(tensor: torch.Tensor) -> memoryview:
     plain = tensor.detach()
     if plain.is_conj() or plain.is_neg():
         plain = plain.resolve_conj().resolve_neg()
-    plain = plain.cpu().contiguous()
-    return plain.reshape(-1).view(torch.uint8).numpy().data
+    return _memory(plain.cpu().contiguous())
+
+
+def _memory(tensor: torch.Tensor) -> memoryview:
+    """The bytes of a contiguous tensor on the CPU that has some, to be read or written."""
+    if tensor.dtype is torch.bfloat16:  # which NumPy does not know
+        tensor = tensor.view(torch.int16)
+    return tensor.numpy().data.cast("B")
 
 
 # -- reading -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class TensorHeader:
+class TensorHeader(NamedTuple):
     """What a header claims of one tensor, checked."""
 
     dtype: torch.dtype
@@ -80,36 +82,36 @@ class TensorHeader:
     strides: tuple[int, ...]
     requires_grad: bool
     device: str
-
-    @property
-    def size(self) -> int:
-        """Bytes in the body."""
-        return 0 if self.device == "meta" else math.prod(self.shape) * self.dtype.itemsize
+    size: int  # bytes in the body
 
 
 def checked(fields: list[Any]) -> TensorHeader:
     """The header these fields claim; raises `WireError` for a claim that cannot be."""
     if len(fields) != 5:
         raise WireError("a tensor's header has the wrong number of fields")
-    dtype, shape, strides, requires_grad, device = fields
-    if type(dtype) is not str or dtype not in DTYPES:
+    name, shape, strides, requires_grad, device = fields
+    if type(name) is not str or name not in DTYPES:
         raise WireError("unknown dtype")
     if type(device) is not str or not DEVICE.match(device) or type(requires_grad) is not bool:
         raise WireError("unknown device")
-    header = TensorHeader(DTYPES[dtype], _lengths(shape), _lengths(strides), requires_grad, device)
-    if len(header.strides) != len(header.shape):
+    shape, strides, dtype = _lengths(shape), _lengths(strides), DTYPES[name]
+    if len(strides) != len(shape):
         raise WireError("shape and strides differ in length")
-    span = 1 + sum((n - 1) * s for n, s in zip(header.shape, header.strides, strict=True) if n)
-    if max(header.size, span * header.dtype.itemsize) > MAX_BODY:
+    size, span = dtype.itemsize * math.prod(shape), dtype.itemsize
+    for length, stride in zip(shape, strides, strict=True):
+        span += dtype.itemsize * max(length - 1, 0) * stride
+    if max(size, span) > MAX_BODY:
         raise WireError("a tensor is too large")
-    return header
+    size = 0 if device == "meta" else size
+    return TensorHeader(dtype, shape, strides, requires_grad, device, size)
 
 
 def _lengths(numbers: Any) -> tuple[int, ...]:
     if type(numbers) is not list or len(numbers) > MAX_DIMENSIONS:
         raise WireError("too many dimensions")
-    if not all(type(n) is int and 0 <= n <= MAX_BODY for n in numbers):
-        raise WireError("a dimension is not a length")
+    for number in numbers:
+        if type(number) is not int or not 0 <= number <= MAX_BODY:
+            raise WireError("a dimension is not a length")
     return tuple(numbers)
 
 
@@ -121,7 +123,9 @@ def filled(header: TensorHeader, fill: Fill) -> torch.Tensor:
     except RuntimeError as error:
         raise WireError("a tensor cannot be made") from error
     if header.size:
-        fill(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        fill(_memory(tensor))
+    if header.device == device:
+        return tensor
     try:
         return tensor.to(header.device)
     except (RuntimeError, AssertionError) as error:  # a device that is not there
@@ -139,4 +143,4 @@ def as_sent(tensor: torch.Tensor, header: TensorHeader) -> torch.Tensor:
         if tensor.numel():
             rebuilt.copy_(tensor[tuple(slice(0, n) for n in narrow)])
         tensor = rebuilt.expand(header.shape)
-    return tensor.requires_grad_(header.requires_grad)
+    return tensor.requires_grad_() if header.requires_grad else tensor

@@ -238,6 +238,17 @@ def test_a_nursery_that_its_worker_did_away_with_is_replaced(signal):
         assert call(line, "f")["value"] == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no choice of processors here")
+def test_grader_and_worker_share_a_processor_while_their_line_is_open(line_to):
+    before = os.sched_getaffinity(0)
+    asking = "def processors():\n    return sorted(o.sched_getaffinity(0))\n"
+    line = line_to(GO_ROUND + asking)
+    assert call(line, "processors")["value"] == sorted(os.sched_getaffinity(0))
+    assert len(os.sched_getaffinity(0)) == 1
+    line.close()
+    assert os.sched_getaffinity(0) == before
+
+
 def test_an_answer_much_larger_than_its_question_is_refused(line_to):
     line = line_to("import torch\ndef f(): return torch.ones(1 << 22)")
     with pytest.raises(wire.WireError):

@@ -17,8 +17,8 @@ LAYERS = (
     ("errors", "model", "operations", "words"),
     ("patterns", "compare", "suite"),
     ("config", "outline", "lessons", "stubs", "course", "reference", "bank", "calls",
-     "submissions", "scopes", "rules", "progress", "sandbox", "exchange", "student", "seats",
-     "plainly", "feedback", "reports", "doctor"),
+     "submissions", "scopes", "rules", "progress", "sandbox", "affinity", "exchange", "student",
+     "seats", "plainly", "feedback", "reports", "doctor"),
     ("diagnose", "plugin", "sitting"),
     ("grade",),
     ("author", "verify"),
@@ -29,7 +29,7 @@ KNOW_PYTEST = {"plugin", "suite", "grade"}
 KNOW_CLICK = {"cli", "errors"}
 FREE_OF_TORCH = {
     "errors", "model", "operations", "config", "outline", "lessons", "stubs", "course",
-    "submissions", "scopes", "rules", "progress", "reports", "doctor", "cli",
+    "submissions", "scopes", "rules", "progress", "reports", "doctor", "affinity", "cli",
 }  # fmt: skip
 
 

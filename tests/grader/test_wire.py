@@ -53,8 +53,13 @@ def framed(header: object, body: bytes = b"") -> bytes:
     return wire.PREFIX.pack(wire.MAGIC, len(raw), len(body)) + raw + body
 
 
-def tensor_node(dtype="float32", shape=(2,), strides=(1,), grad=False, device="cpu"):
-    return ["tensor", dtype, list(shape), list(strides), grad, device]
+PLAIN = ["float32", [2], [1], False, "cpu"]
+
+
+def claiming(dtype="float32", shape=(2,), strides=(1,), grad=False, device="cpu", body=0) -> bytes:
+    """A frame of one tensor of which the header claims this."""
+    claim = [dtype, list(shape), list(strides), grad, device]
+    return framed([1, [claim], ["tensor", 0]], bytes(body))
 
 
 @given(values)
@@ -150,36 +155,48 @@ def test_an_object_may_stay_behind_a_handle():
         b"nope" + bytes(12),
         wire.PREFIX.pack(wire.MAGIC, 1 << 30, 0),
         wire.PREFIX.pack(wire.MAGIC, 4, 1 << 60),
-        framed([1, {"a": 1}]),
-        framed([1, ["shell", "rm"]]),
-        framed([1, ["again", 0]]),
-        framed([1, ["dict", ["a"]]]),
-        framed([1, ["dict", [1, 2]]]),
-        framed([1, ["tensor"]]),
-        framed({"no": "number"}),
+        framed([1, [], ["shell", "rm"]]),
+        framed([1, [], []]),
+        framed([1, [], [["tuple"]]]),
+        framed([1, [], {"a": ["tensor", 0]}]),
+        framed([1, [PLAIN], ["tensor"]], bytes(8)),
+        framed([1, [PLAIN], ["tensor", 1]], bytes(8)),
+        framed([1, [PLAIN], ["tensor", -1]], bytes(8)),
+        framed([1, [PLAIN], ["tensor", False]], bytes(8)),
+        framed([1, [PLAIN], ["tensor", 0, 0]], bytes(8)),
+        framed([1, [], ["handle", 0]]),
+        framed([1, [], ["handle", "0", "Tensor"]]),
+        framed([1, ["tensor"], None]),
+        framed([1, {"tensor": PLAIN}, None]),
+        framed([1, 1, None]),
+        framed([1, [["uint8", [0], [1], False, "cpu"]] * 20_001, None]),
+        framed({"no": 1, "number": 2, "here": 3}),
         framed([1]),
-        framed(["one", None]),
-        framed([1, tensor_node("float99")], bytes(8)),
-        framed([1, tensor_node("object")], bytes(8)),
-        framed([1, tensor_node(shape=(-2,))], bytes(8)),
-        framed([1, tensor_node(shape=(2.0,))], bytes(8)),
-        framed([1, tensor_node(shape=(True,))], bytes(4)),
-        framed([1, tensor_node(shape=(1 << 40,))]),
-        framed([1, tensor_node(shape=(1 << 20, 1 << 20), strides=(1, 1))]),
-        framed([1, tensor_node(strides=(1 << 29,))], bytes(8)),
-        framed([1, tensor_node(shape=(1,) * 13, strides=(1,) * 13)], bytes(4)),
-        framed([1, tensor_node(strides=())], bytes(8)),
-        framed([1, tensor_node(device="cuda:999")], bytes(8)),
-        framed([1, tensor_node(device="../cpu")], bytes(8)),
-        framed([1, tensor_node(grad="yes")], bytes(8)),
-        framed([1, tensor_node()], bytes(7)),
-        framed([1, tensor_node()], bytes(9)),
+        framed([1, []]),
+        framed(["one", [], None]),
+        framed([True, [], None]),
+        claiming("float99", body=8),
+        claiming("object", body=8),
+        claiming(shape=(-2,), body=8),
+        claiming(shape=(2.0,), body=8),
+        claiming(shape=(True,), body=4),
+        claiming(shape=(1 << 40,)),
+        claiming(shape=(1 << 20, 1 << 20), strides=(1, 1)),
+        claiming(strides=(1 << 29,), body=8),
+        claiming(shape=(1,) * 13, strides=(1,) * 13, body=4),
+        claiming(strides=(), body=8),
+        claiming(device="cuda:999", body=8),
+        claiming(device="../cpu", body=8),
+        claiming(grad="yes", body=8),
+        claiming(body=7),
+        claiming(body=9),
         wire.PREFIX.pack(wire.MAGIC, 3, 0) + b"{{{",
         wire.PREFIX.pack(wire.MAGIC, 2, 0) + b"\xff\xff",
         wire.PREFIX.pack(wire.MAGIC, 100_000, 0) + b"[" * 100_000,
         wire.PREFIX.pack(wire.MAGIC, 5000, 0) + b"9" * 5000,
-        framed([1, ["list", *[0] * 30_000]]),
-        framed([1, json.loads('["list",' * 30 + "0" + "]" * 30)]),
+        framed([1, [], ["list", *[0] * 30_000]]),
+        framed([1, [], json.loads('["list",' * 30 + "0" + "]" * 30)]),
+        framed([1, [], json.loads('{"a":' * 30 + "0" + "}" * 30)]),
     ],
 )
 def test_a_frame_that_breaks_the_rules_is_one_error(frame):
@@ -190,7 +207,7 @@ def test_a_frame_that_breaks_the_rules_is_one_error(frame):
 @given(st.binary(max_size=200), st.integers(0, 400))
 @settings(deadline=None, derandomize=True, max_examples=200)
 def test_damaged_frames_give_a_value_or_one_error_and_allocate_little(noise, place):
-    frame = bytearray(framed([3, ["list", tensor_node(), "text"]], bytes(8)))
+    frame = bytearray(framed([3, [PLAIN], {"value": ["list", ["tensor", 0], "text"]}], bytes(8)))
     place %= len(frame)
     frame[place : place + len(noise)] = noise
     with contextlib.suppress(wire.WireError, EOFError):
@@ -198,7 +215,7 @@ def test_damaged_frames_give_a_value_or_one_error_and_allocate_little(noise, pla
 
 
 def test_what_a_header_claims_is_checked_before_anything_is_allocated(monkeypatch):
-    claims = framed([1, tensor_node(shape=(MAX_BODY // 4,))])  # 512 MiB, and no body
+    claims = claiming(shape=(MAX_BODY // 4,))  # 512 MiB, and no body
     monkeypatch.setattr(torch, "empty", lambda *a, **k: pytest.fail("allocated"))
     with pytest.raises(wire.WireError):
         wire.read(reader(claims))

@@ -7,7 +7,7 @@ struct, json = torch.sys.modules["struct"], torch.sys.modules["json"]
 
 
 def frame(number, message, keep=None):
-    header = ('[%d,["dict",["value",true],["fired",["list"]]]]' % number).encode()
+    header = ('[%d,[],{"value":true,"fired":["list"]}]' % number).encode()
     return [struct.pack(">4sIQ", b"agw1", len(header), 0) + header]
 
 

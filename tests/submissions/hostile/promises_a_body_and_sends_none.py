@@ -38,7 +38,8 @@ def causal_mask(n_q, n_k=None, device=None):
 
 
 def apply_mask(scores, mask):
-    header = b'[%d,["dict",["value",["tensor","float32",[100000],[1],false,"cpu"]]]]' % asked()
+    claims = b'[["float32",[100000],[1],false,"cpu"]]'
+    header = b'[%d,%b,{"value":["tensor",0]}]' % (asked(), claims)
     say(struct.pack(">4sIQ", b"agw1", len(header), 400_000) + header)
     while True:
         pass

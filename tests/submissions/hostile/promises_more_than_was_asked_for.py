@@ -38,6 +38,7 @@ def causal_mask(n_q, n_k=None, device=None):
 
 
 def apply_mask(scores, mask):
-    header = b'[%d,["dict",["value",["tensor","float32",[100000000],[1],false,"cpu"]]]]' % asked()
+    claims = b'[["float32",[100000000],[1],false,"cpu"]]'
+    header = b'[%d,%b,{"value":["tensor",0]}]' % (asked(), claims)
     say(struct.pack(">4sIQ", b"agw1", len(header), 400_000_000) + header + bytes(1 << 20))
     return scores.masked_fill(~mask, float("-inf"))
