@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from grader.affinity import leave_processor, share_processor
 from grader.errors import GraderFault
 from grader.sandbox import Nursery, Worker
 from grader.worker import wire
@@ -72,7 +71,6 @@ class Line:
         self._looked = time.monotonic()
         self._deadline = self._looked + START_SECONDS
         self._await_ready()
-        share_processor(self._worker.pid)
         self._cpu_ready = self.cpu_used()
         self._cpu_end: float | None = None
         self.begin_step(allowance.cpu_seconds)
@@ -128,7 +126,6 @@ class Line:
             self._drain()
             self._cpu_end = self.cpu_used()  # told of the dead too, until they are reaped
             self._status = self._nursery.end(self._worker)
-            leave_processor()
         return self._status
 
     def cpu_used(self) -> float:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from grader.affinity import leave_processor, share_processor
 from grader.errors import GraderFault, UsageFault
 from grader.worker import nursery
 from grader.worker.limits import WorkerLimits
@@ -98,6 +99,7 @@ def _in_new_folder(limits: WorkerLimits) -> tuple[WorkerLimits, Path]:
 
 
 def _put_away(worker: Worker) -> None:
+    leave_processor()
     worker.channel.close()
     for fd in worker.prints:
         os.close(fd)
@@ -172,6 +174,7 @@ class Forker:
         finally:
             lines.close_theirs()
         self._worker = worker
+        share_processor(worker.pid)
         return worker
 
     def end(self, worker: Worker) -> int:
@@ -235,6 +238,7 @@ class Spawner:
         self._process = _interpreter(["worker", *words], fds)
         lines.close_theirs()
         self._worker = Worker(self._process.pid, lines.channel, lines.reads, folder)
+        share_processor(self._worker.pid)
         return self._worker
 
     def end(self, worker: Worker) -> int:

@@ -17,7 +17,7 @@ LAYERS = (
     ("errors", "model", "operations", "words"),
     ("patterns", "compare", "suite"),
     ("config", "outline", "lessons", "stubs", "course", "reference", "bank", "calls",
-     "submissions", "scopes", "rules", "progress", "sandbox", "affinity", "exchange", "student",
+     "submissions", "scopes", "rules", "progress", "affinity", "sandbox", "exchange", "student",
      "seats", "plainly", "feedback", "reports", "doctor"),
     ("diagnose", "plugin", "sitting"),
     ("grade",),
