@@ -68,6 +68,11 @@ class Asked:
         self._name = name
         self._contract = contract
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of its parameters, as the contract has them."""
+        return tuple(inspect.signature(self._contract).parameters)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value it returns."""
         return self._player.ask(Call(self._name, args, kwargs))

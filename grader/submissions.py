@@ -18,7 +18,7 @@ from grader.errors import UsageFault
 
 MOST_BYTES = 1 << 17  # as many characters as one text on the wire may have
 MOST_TEXT = 300  # characters of an error that a message repeats
-MOST_LINE = 70  # of a line with an error: of a longer one, those about the caret
+MOST_LINE = 300  # characters of a line with an error: of a longer one, those about the caret
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 import torch
 
-from grader.compare import Difference, Different, same, same_values
+from grader.compare import Difference, Different, difference, same, same_values
 from grader.operations import LINEAR, SDPA, SOFTMAX
 
 __all__ = [
@@ -78,6 +78,10 @@ class Draw:
 class Asked(Protocol):
     """A function of the student or the reference, as the fixtures give it."""
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+
     def arguments_after(self, *args: Any, **kwargs: Any) -> Any:
         """The arguments as the function leaves them."""
 
@@ -87,14 +91,20 @@ class Asked(Protocol):
 
 def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
     """Whether the arguments are as they were after the call; raises `Different`."""
-    try:
-        return same(function.arguments_after(*args, **kwargs), [*args, *kwargs.values()])
-    except Different as error:
-        says = "Your function changes one of its arguments: the caller's tensor is not as it was."
-        found = error.difference
-        raise Different(
-            Difference("argument", says, found.got, found.expected, found.pattern)
-        ) from None
+    before, after = [*args, *kwargs.values()], function.arguments_after(*args, **kwargs)
+    if type(after) is not list or len(after) != len(before):
+        return same(after, before)  # a worker may say anything
+    for name, now, then in zip(
+        (*function.parameters[: len(args)], *kwargs), after, before, strict=False
+    ):
+        found = difference(now, then)
+        if found:
+            says = (
+                f"Your function changes one of its arguments, `{name}`: "
+                "the caller's tensor is not as it was."
+            )
+            raise Different(Difference("argument", says, found.got, found.expected, found.pattern))
+    return True
 
 
 def follows_device(function: Asked, *args: Any, **kwargs: Any) -> bool:

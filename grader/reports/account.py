@@ -87,16 +87,27 @@ def _heading(report: Report, cause: Cause, page: Page) -> tuple[Text, ...]:
 def _message(message: str, page: Page, detail: Detail) -> tuple[Text, ...]:
     """A message; its indented lines, such as code with a caret, are kept as they are."""
     lines: list[Text] = []
-    for line in message.split("\n"):
+    for line in _with_caret_in_sight(message.split("\n"), page):
         if line.startswith(" "):
-            kept = clip(INDENT + line, page.width, page.signs.ellipsis)
-            if kept != page.signs.ellipsis:  # a caret beyond the edge, which points at nothing
-                lines.append(Text(kept))
+            lines.append(Text(clip(INDENT + line, page.width, page.signs.ellipsis)))
         else:
             lines += _paragraph(line, page)
     if len(lines) > detail.message:
         lines = [*lines[: detail.message - 1], Text(INDENT + page.signs.ellipsis)]
     return tuple(lines)
+
+
+def _with_caret_in_sight(lines: Sequence[str], page: Page) -> list[str]:
+    """The lines, of a line of code and its caret beyond the edge the part around the caret."""
+    shown = list(lines)
+    room = page.width - len(INDENT)
+    for at in range(1, len(shown)):
+        code, caret = shown[at - 1], shown[at]
+        if caret.strip() == "^" and len(caret) > room and code.startswith(DEEPER):
+            start = len(caret) - room // 2
+            shown[at - 1] = DEEPER + page.signs.ellipsis + code[start:]
+            shown[at] = DEEPER + " " * (len(page.signs.ellipsis) + len(caret) - 1 - start) + "^"
+    return shown
 
 
 def _case(report: Report, result: StepResult, page: Page, detail: Detail) -> list[Section]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,16 +27,14 @@ from grader.course import Course
 
 ROOT = Path(__file__).parents[2]
 COVERED = ("01_qkv_projection", "02_scaled_scores", "03_causal_mask", "04_softmax", "05_attention")
+DTYPES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
+FEW = 8  # examples, where each is dear or one is like the other
 
 Array = NDArray[np.float64]
 Size = st.integers(1, 6)
 Height = st.sampled_from([1.0, 1e5])  # of scores; the second is far beyond what exp can bear
-Batch = st.lists(st.integers(1, 3), max_size=2).map(tuple)  # no dimension, one or two
-Seed = st.integers(0, 2**32 - 1)
-
-# The same examples every time: a course does not pass on one day and fail on the next.
-on_random_shapes = settings(derandomize=True, database=None, deadline=None, max_examples=30)
-on_few_shapes = settings(on_random_shapes, max_examples=8)
+AnyHeight = st.sampled_from([1.0, 1e5, 1e12])  # the third, beyond any number one may hide behind
+Yes = st.booleans()
 
 
 @pytest.fixture(scope="module")
@@ -51,22 +50,72 @@ def reference() -> SimpleNamespace:
     return SimpleNamespace(**functions)
 
 
-class Numbers:
-    """Random tensors, one after the other."""
+@dataclass
+class Drawn:
+    """Sizes, and tensors of these sizes with random numbers, one after the other."""
 
-    def __init__(self, seed: int) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+    batch: tuple[int, ...] = ()
+    n_q: int = 1
+    n_k: int = 1
+    d_k: int = 1
+    d_v: int = 1
+    d_model: int = 1
+    seed: int = 0
 
-    def normal(self, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        return torch.randn(shape, generator=self._generator, dtype=torch.float64).to(dtype)
+    def __post_init__(self) -> None:
+        self._generator = torch.Generator().manual_seed(self.seed)
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=self._generator, dtype=torch.float64)
+
+    def tokens(self) -> Tensor:
+        return self.normal(*self.batch, self.n_q, self.d_model)
+
+    def weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The matrices that make queries, keys and values."""
+        widths = (self.d_k, self.d_k, self.d_v)
+        w_q, w_k, w_v = (self.normal(self.d_model, width) for width in widths)
+        return w_q, w_k, w_v
+
+    def q(self) -> Tensor:
+        return self.normal(*self.batch, self.n_q, self.d_k)
+
+    def k(self) -> Tensor:
+        return self.normal(*self.batch, self.n_k, self.d_k)
+
+    def v(self) -> Tensor:
+        return self.normal(*self.batch, self.n_k, self.d_v)
+
+    def scores(self) -> Tensor:
+        return self.normal(*self.batch, self.n_q, self.n_k)
 
     def mask(self, *shape: int) -> Tensor:
         """A mask of any kind: full, empty and broken rows."""
         density = torch.rand((*shape[:-1], 1), generator=self._generator).round(decimals=1)
         return torch.rand(shape, generator=self._generator) < density
 
+    def mask_of_scores(self, shared: bool) -> Tensor:
+        """One for all, or one for each sample."""
+        return self.mask(*(() if shared else self.batch), self.n_q, self.n_k)
+
     def mask_without_empty_rows(self, *shape: int) -> Tensor:
         return self.mask(*shape) | (torch.arange(shape[-1]) == 0)
+
+
+DRAWN = st.builds(
+    Drawn,
+    batch=st.lists(st.integers(1, 3), max_size=2).map(tuple),  # no dimension, one or two
+    n_q=Size, n_k=Size, d_k=Size, d_v=Size, d_model=Size, seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+
+
+def on_random_shapes(examples: int = 30, **more: st.SearchStrategy[Any]) -> Callable[..., Any]:
+    """A test of `draw`, and of what else it asks for.
+
+    The same examples every time: a course does not pass on one day and fail on the next.
+    """
+    same = settings(derandomize=True, database=None, deadline=None, max_examples=examples)
+    return lambda test: same(given(draw=DRAWN, **more)(test))
 
 
 def close(got: Tensor, expected: Tensor | Array, tolerance: float = 1e-12) -> bool:
@@ -74,6 +123,15 @@ def close(got: Tensor, expected: Tensor | Array, tolerance: float = 1e-12) -> bo
     wanted = torch.as_tensor(expected)
     assert got.shape == wanted.shape
     return torch.allclose(got.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+
+
+def torchs_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, **options: Any
+) -> tuple[Tensor, Tensor]:
+    """Output and weights: the weights are the output where the values are the axes."""
+    axes = torch.eye(k.shape[-2], dtype=k.dtype).expand(*k.shape[:-2], -1, -1)
+    attend = F.scaled_dot_product_attention
+    return attend(q, k, v, mask, **options), attend(q, k, axes, mask, **options)
 
 
 # -- the formulas, number by number ------------------------------------------------
@@ -155,60 +213,36 @@ def gradients(function: Callable[..., Tensor], *inputs: Tensor) -> tuple[Tensor,
 # -- 01 ------------------------------------------------------------------------------
 
 
-@given(Batch, Size, Size, Size, st.booleans(), Seed)
-@on_random_shapes
+@on_random_shapes(biased=Yes)
 def test_project_is_a_linear_layer_with_its_weight_the_other_way_up(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n: int,
-    d_in: int,
-    d_out: int,
-    biased: bool,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, biased: bool
 ) -> None:
-    draw = Numbers(seed)
-    x, w = draw.normal(*batch, n, d_in), draw.normal(d_in, d_out)
-    b = draw.normal(d_out) if biased else None
+    x, (w, _, _) = draw.tokens(), draw.weights()
+    b = draw.normal(draw.d_k) if biased else None
     got = reference.project(x, w, b)
     assert close(got, F.linear(x, w.T, b))
     assert close(got, loop_product(x, w) + (0 if b is None else b.numpy()))
     assert close(reference.project(x, w), loop_product(x, w))
 
 
-@given(Batch, Size, Size, Size, Size, Seed)
-@on_random_shapes
+@on_random_shapes()
 def test_project_qkv_gives_queries_keys_and_values_in_this_order(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n: int,
-    d_model: int,
-    d_k: int,
-    d_v: int,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    x = draw.normal(*batch, n, d_model)
-    matrices = (draw.normal(d_model, d_k), draw.normal(d_model, d_k), draw.normal(d_model, d_v))
-    got = reference.project_qkv(x, *matrices)
+    x, weights = draw.tokens(), draw.weights()
+    got = reference.project_qkv(x, *weights)
     assert type(got) is tuple and len(got) == 3
-    for part, w in zip(got, matrices, strict=True):
+    for part, w in zip(got, weights, strict=True):
         assert close(part, F.linear(x, w.T))
         assert close(part, loop_product(x, w))
 
 
-@given(Batch, Size, Size, Size, st.booleans(), Seed)
-@on_random_shapes
+@on_random_shapes(biased=Yes)
 def test_project_packed_is_project_qkv_from_one_matrix(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n: int,
-    d_model: int,
-    d: int,
-    biased: bool,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, biased: bool
 ) -> None:
-    draw = Numbers(seed)
-    x, w = draw.normal(*batch, n, d_model), draw.normal(d_model, 3 * d)
+    d = draw.d_k
+    x, w = draw.tokens(), draw.normal(draw.d_model, 3 * d)
     b = draw.normal(3 * d) if biased else None
     got = reference.project_packed(x, w, b)
     assert type(got) is tuple and len(got) == 3
@@ -220,19 +254,16 @@ def test_project_packed_is_project_qkv_from_one_matrix(
         assert close(part, loop_product(x, w[:, columns]) + shift)
 
 
-@given(Batch, Seed)
-@on_few_shapes
+@on_random_shapes(FEW)
 def test_projections_have_the_gradients_of_a_linear_layer(
-    reference: SimpleNamespace, batch: tuple[int, ...], seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    inputs = (draw.normal(*batch, 3, 5), draw.normal(5, 6), draw.normal(6))
-    got = gradients(reference.project, *inputs)
-    packed = gradients(lambda x, w, b: torch.cat(reference.project_packed(x, w, b), -1), *inputs)
-    expected = gradients(lambda x, w, b: F.linear(x, w.T, b), *inputs)
-    for ours, same, theirs in zip(got, packed, expected, strict=True):
-        assert close(ours, theirs) and close(same, theirs)
-    inputs = (draw.normal(*batch, 3, 5), draw.normal(5, 6), draw.normal(5, 6), draw.normal(5, 4))
+    x, w, b = draw.tokens(), draw.normal(draw.d_model, 6), draw.normal(6)
+    got = gradients(reference.project, x, w, b)
+    packed = gradients(lambda *xwb: torch.cat(reference.project_packed(*xwb), -1), x, w, b)
+    expected = gradients(lambda x, w, b: F.linear(x, w.T, b), x, w, b)
+    assert all(map(close, got, expected)) and all(map(close, packed, expected))
+    inputs = (x, *draw.weights())
     got = gradients(lambda *each: torch.cat(reference.project_qkv(*each), -1), *inputs)
     expected = gradients(lambda x, *ws: torch.cat([F.linear(x, w.T) for w in ws], -1), *inputs)
     assert all(map(close, got, expected))
@@ -241,41 +272,30 @@ def test_projections_have_the_gradients_of_a_linear_layer(
 # -- 02 ------------------------------------------------------------------------------
 
 
-@given(Batch, Size, Size, Size, Seed)
-@on_random_shapes
+@on_random_shapes()
 def test_scores_are_dot_products_divided_by_the_root_of_the_width(
-    reference: SimpleNamespace, batch: tuple[int, ...], n_q: int, n_k: int, d_k: int, seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    q, k = draw.normal(*batch, n_q, d_k), draw.normal(*batch, n_k, d_k)
+    q, k, dots = draw.q(), draw.k(), draw.scores()
     assert close(reference.dot_scores(q, k), loop_scores(q, k, 1.0))
-    assert close(reference.scaled_scores(q, k), loop_scores(q, k, math.sqrt(d_k)))
-    dots = draw.normal(*batch, n_q, n_k)
-    assert close(reference.scale_scores(dots, d_k), dots.numpy() / math.sqrt(d_k))
+    assert close(reference.scaled_scores(q, k), loop_scores(q, k, math.sqrt(draw.d_k)))
+    assert close(reference.scale_scores(dots, draw.d_k), dots.numpy() / math.sqrt(draw.d_k))
 
 
-@given(Batch, Size, Size, Size, Seed)
-@on_random_shapes
-def test_scores_are_those_inside_torchs_attention(
-    reference: SimpleNamespace, batch: tuple[int, ...], n_q: int, n_k: int, d_k: int, seed: int
-) -> None:
-    draw = Numbers(seed)
-    q, k = draw.normal(*batch, n_q, d_k), draw.normal(*batch, n_k, d_k)
-    each_key = torch.eye(n_k, dtype=torch.float64).expand(*batch, n_k, n_k)
-    weights = F.scaled_dot_product_attention(q, k, each_key)
+@on_random_shapes()
+def test_scores_are_those_inside_torchs_attention(reference: SimpleNamespace, draw: Drawn) -> None:
+    q, k, v = draw.q(), draw.k(), draw.v()
+    _, weights = torchs_attention(q, k, v)
     assert close(F.softmax(reference.scaled_scores(q, k), -1), weights)
-    unscaled = F.scaled_dot_product_attention(q, k, each_key, scale=1.0)
+    _, unscaled = torchs_attention(q, k, v, scale=1.0)
     assert close(F.softmax(reference.dot_scores(q, k), -1), unscaled)
 
 
-@given(Batch, Seed)
-@on_few_shapes
+@on_random_shapes(FEW)
 def test_scores_have_the_gradients_of_finite_differences(
-    reference: SimpleNamespace, batch: tuple[int, ...], seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    q, k = (draw.normal(*batch, n, 3).requires_grad_() for n in (2, 4))
-    dots = draw.normal(*batch, 2, 4).requires_grad_()
+    q, k, dots = (each.requires_grad_() for each in (draw.q(), draw.k(), draw.scores()))
     assert torch.autograd.gradcheck(reference.dot_scores, (q, k))
     assert torch.autograd.gradcheck(lambda scores: reference.scale_scores(scores, 3), (dots,))
     assert torch.autograd.gradcheck(reference.scaled_scores, (q, k))
@@ -284,68 +304,54 @@ def test_scores_have_the_gradients_of_finite_differences(
 # -- 03 ------------------------------------------------------------------------------
 
 
-@given(Size, Size)
-@on_random_shapes
-def test_the_causal_mask_obeys_its_inequality(
-    reference: SimpleNamespace, n_q: int, n_k: int
-) -> None:
-    got = reference.causal_mask(n_q, n_k)
-    assert got.dtype is torch.bool and got.tolist() == loop_causal(n_q, n_k)
-    assert reference.causal_mask(n_q).tolist() == loop_causal(n_q, n_q)
-    assert reference.causal_mask(n_q, device="meta").device.type == "meta"
+@on_random_shapes()
+def test_the_causal_mask_obeys_its_inequality(reference: SimpleNamespace, draw: Drawn) -> None:
+    got = reference.causal_mask(draw.n_q, draw.n_k)
+    assert got.dtype is torch.bool and got.tolist() == loop_causal(draw.n_q, draw.n_k)
+    assert reference.causal_mask(draw.n_q).tolist() == loop_causal(draw.n_q, draw.n_q)
+    assert reference.causal_mask(draw.n_q, device="meta").device.type == "meta"
 
 
-@given(Size, Size)
-@on_random_shapes
+@on_random_shapes()
 def test_the_causal_mask_is_the_end_of_torchs_square_one(
-    reference: SimpleNamespace, n_q: int, n_k: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    n = max(n_q, n_k)
+    n = max(draw.n_q, draw.n_k)
     square = torch.nn.Transformer.generate_square_subsequent_mask(n) == 0
     # The last queries and the last keys; keys before the first token there is are none.
-    corner = square[n - n_q :, n - n_k :]
-    assert torch.equal(reference.causal_mask(n_q, n_k), corner)
+    corner = square[n - draw.n_q :, n - draw.n_k :]
+    assert torch.equal(reference.causal_mask(draw.n_q, draw.n_k), corner)
 
 
-@given(Batch, Size, Size, st.booleans(), Seed)
-@on_random_shapes
+@on_random_shapes(shared=Yes)
 def test_a_masked_score_is_minus_infinity_and_any_other_as_it_was(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n_q: int,
-    n_k: int,
-    shared: bool,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, shared: bool
 ) -> None:
-    draw = Numbers(seed)
-    scores = draw.normal(*batch, n_q, n_k).round()  # zeros among them
-    mask = draw.mask(n_q, n_k) if shared else draw.mask(*batch, n_q, n_k)
+    scores = draw.scores().round()  # zeros among them
+    mask = draw.mask_of_scores(shared)
     got = reference.apply_mask(scores, mask).numpy()
     visible = mask.expand(scores.shape).numpy()
     for index in np.ndindex(*scores.shape):
         assert got[index] == (scores[index].item() if visible[index] else -math.inf)
 
 
-@given(Batch, Size, Size, Seed)
-@on_random_shapes
+@on_random_shapes()
 def test_masked_scores_make_the_weights_of_torchs_attention(
-    reference: SimpleNamespace, batch: tuple[int, ...], n_q: int, n_k: int, seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    scores, mask = draw.normal(*batch, n_q, n_k), draw.mask_without_empty_rows(*batch, n_q, n_k)
+    scores = draw.scores()
+    mask = draw.mask_without_empty_rows(*scores.shape)
     # Queries that are the scores themselves, and keys that are the axes.
-    each_key = torch.eye(n_k, dtype=torch.float64).expand(*batch, n_k, n_k)
-    expected = F.scaled_dot_product_attention(scores, each_key, each_key, mask, scale=1.0)
+    axes = torch.eye(draw.n_k, dtype=torch.float64).expand(*draw.batch, -1, -1)
+    _, expected = torchs_attention(scores, axes, axes, mask, scale=1.0)
     assert close(F.softmax(reference.apply_mask(scores, mask), -1), expected)
 
 
-@given(Batch, Seed)
-@on_few_shapes
+@on_random_shapes(FEW)
 def test_only_visible_scores_get_a_gradient_and_they_get_all_of_it(
-    reference: SimpleNamespace, batch: tuple[int, ...], seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    scores, mask = draw.normal(*batch, 3, 4), draw.mask(3, 4)
+    scores, mask = draw.scores(), draw.mask_of_scores(shared=True)
     (got,) = gradients(lambda s: reference.apply_mask(s, mask), scores)
     (everywhere,) = gradients(lambda s: 1 * s, scores)
     assert close(got, torch.where(mask, everywhere, 0.0))
@@ -353,39 +359,26 @@ def test_only_visible_scores_get_a_gradient_and_they_get_all_of_it(
 
 # -- 04 ------------------------------------------------------------------------------
 
-DTYPES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
-
-@given(st.lists(Size, min_size=1, max_size=3), st.sampled_from(sorted(DTYPES, key=str)), Seed)
-@on_few_shapes
+@on_random_shapes(FEW, dtype=st.sampled_from(sorted(DTYPES, key=str)))
 def test_softmax_is_torchs_along_any_dimension_in_any_dtype(
-    reference: SimpleNamespace, shape: list[int], dtype: torch.dtype, seed: int
+    reference: SimpleNamespace, draw: Drawn, dtype: torch.dtype
 ) -> None:
-    drawn = Numbers(seed).normal(*shape)
+    drawn = draw.normal(*draw.batch, draw.n_k)
     for height in (0.1, 1.0, 1e4):
         x = (height * drawn).to(dtype)
-        for dim in range(-len(shape), len(shape)):
+        for dim in range(-x.dim(), x.dim()):
             got = reference.softmax(x, dim)
             assert got.dtype is dtype
             assert close(got, F.softmax(x, dim), DTYPES[dtype])
-            assert close(got, loop_softmax(x.double(), everything(*shape), dim), DTYPES[dtype])
+            assert close(got, loop_softmax(x.double(), everything(*x.shape), dim), DTYPES[dtype])
 
 
-@given(Batch, Size, Size, st.sampled_from([-1, -2]), st.booleans(), Height, Seed)
-@on_random_shapes
+@on_random_shapes(dim=st.sampled_from([-1, -2]), shared=Yes, height=AnyHeight)
 def test_masked_softmax_shares_out_among_what_is_visible(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n_q: int,
-    n_k: int,
-    dim: int,
-    shared: bool,
-    height: float,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, dim: int, shared: bool, height: float
 ) -> None:
-    draw = Numbers(seed)
-    scores = height * draw.normal(*batch, n_q, n_k)
-    mask = draw.mask(n_q, n_k) if shared else draw.mask(*batch, n_q, n_k)
+    scores, mask = height * draw.scores(), draw.mask_of_scores(shared)
     got = reference.masked_softmax(scores, mask, dim)
     assert close(got, loop_softmax(scores, mask, dim))
     assert not got[~mask.expand(got.shape)].any()
@@ -393,131 +386,93 @@ def test_masked_softmax_shares_out_among_what_is_visible(
     assert close(got, torch.where(mask.any(dim, keepdim=True), plain, 0.0))
 
 
-@given(st.lists(Size, min_size=1, max_size=3), st.data(), Seed)
-@on_random_shapes
+@on_random_shapes(data=st.data())
 def test_softmax_has_the_gradient_of_torchs(
-    reference: SimpleNamespace, shape: list[int], data: st.DataObject, seed: int
+    reference: SimpleNamespace, draw: Drawn, data: st.DataObject
 ) -> None:
-    dim = data.draw(st.integers(-len(shape), len(shape) - 1))
-    x = Numbers(seed).normal(*shape)
+    x = draw.normal(*draw.batch, draw.n_k)
+    dim = data.draw(st.integers(-x.dim(), x.dim() - 1))
     (got,) = gradients(lambda t: reference.softmax(t, dim), x)
     (expected,) = gradients(lambda t: F.softmax(t, dim), x)
     assert close(got, expected)
 
 
-@given(Batch, Seed)
-@on_few_shapes
+@on_random_shapes(FEW)
 def test_masked_softmax_has_the_gradient_of_finite_differences_in_empty_rows_too(
-    reference: SimpleNamespace, batch: tuple[int, ...], seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    scores, mask = draw.normal(*batch, 3, 4).requires_grad_(), draw.mask(3, 4)
-    mask[1] = False
+    scores, mask = draw.scores().requires_grad_(), draw.mask_of_scores(shared=True)
+    mask[-1] = False
     assert torch.autograd.gradcheck(lambda s: reference.masked_softmax(s, mask), (scores,))
 
 
 # -- 05 ------------------------------------------------------------------------------
 
 
-@given(Batch, Size, Size, Size, Seed)
-@on_random_shapes
+@on_random_shapes()
 def test_weighted_sum_is_the_sum_of_weight_times_value(
-    reference: SimpleNamespace, batch: tuple[int, ...], n_q: int, n_k: int, d_v: int, seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    weights, v = draw.normal(*batch, n_q, n_k), draw.normal(*batch, n_k, d_v)
+    weights, v = draw.scores(), draw.v()
     got = reference.weighted_sum(weights, v)
     assert close(got, loop_product(weights, v))
     assert close(got, torch.einsum("...qk,...kd->...qd", weights, v))
 
 
-@given(Batch, Size, Size, Size, Size, st.sampled_from(["none", "shared", "own"]), Height, Seed)
-@on_random_shapes
+@on_random_shapes(masked=Yes, shared=Yes, height=Height)
 def test_attention_is_torchs_and_the_formulas(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n_q: int,
-    n_k: int,
-    d_k: int,
-    d_v: int,
-    masked: str,
-    height: float,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, masked: bool, shared: bool, height: float
 ) -> None:
-    draw = Numbers(seed)
-    q, k = height * draw.normal(*batch, n_q, d_k), draw.normal(*batch, n_k, d_k)
-    v = draw.normal(*batch, n_k, d_v)
-    mask = {"none": None, "shared": draw.mask(n_q, n_k), "own": draw.mask(*batch, n_q, n_k)}[masked]
+    q, k, v = height * draw.q(), draw.k(), draw.v()
+    mask = draw.mask_of_scores(shared) if masked else None
     got = reference.attention(q, k, v, mask)
     assert type(got) is tuple and len(got) == 2
-    output, weights = got
-    visible = everything(n_q, n_k) if mask is None else mask
-    loop_output, loop_weights = loop_attention(q, k, v, visible)
     tolerance = 1e-12 * height  # rounding errors grow with the scores
-    assert close(output, loop_output, tolerance) and close(weights, loop_weights, tolerance)
-    each_key = torch.eye(n_k, dtype=torch.float64).expand(*batch, n_k, n_k)
-    assert close(output, F.scaled_dot_product_attention(q, k, v, mask), tolerance)
-    assert close(weights, F.scaled_dot_product_attention(q, k, each_key, mask), tolerance)
+    visible = everything(draw.n_q, draw.n_k) if mask is None else mask
+    for judge in (loop_attention(q, k, v, visible), torchs_attention(q, k, v, mask)):
+        for ours, theirs in zip(got, judge, strict=True):
+            assert close(ours, theirs, tolerance)
 
 
-@given(Batch, Size, Size, st.booleans(), Seed)
-@on_random_shapes
+@on_random_shapes(masked=Yes)
 def test_attention_has_the_gradients_of_torchs(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n_q: int,
-    n_k: int,
-    masked: bool,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, masked: bool
 ) -> None:
-    draw = Numbers(seed)
-    inputs = (draw.normal(*batch, n_q, 3), draw.normal(*batch, n_k, 3), draw.normal(*batch, n_k, 2))
-    mask = draw.mask_without_empty_rows(n_q, n_k) if masked else None
+    inputs = (draw.q(), draw.k(), draw.v())
+    mask = draw.mask_without_empty_rows(draw.n_q, draw.n_k) if masked else None
     got = gradients(lambda q, k, v: reference.attention(q, k, v, mask)[0], *inputs)
-    expected = gradients(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, mask), *inputs)
+    expected = gradients(lambda q, k, v: torchs_attention(q, k, v, mask)[0], *inputs)
     for ours, theirs in zip(got, expected, strict=True):
         assert close(ours, theirs, 1e-10)
 
 
-@given(Batch, Seed)
-@on_few_shapes
+@on_random_shapes(FEW)
 def test_attention_has_the_gradients_of_finite_differences_in_empty_rows_too(
-    reference: SimpleNamespace, batch: tuple[int, ...], seed: int
+    reference: SimpleNamespace, draw: Drawn
 ) -> None:
-    draw = Numbers(seed)
-    q, k, v = (draw.normal(*batch, n, d).requires_grad_() for n, d in ((3, 2), (4, 2), (4, 3)))
-    mask = draw.mask(3, 4)
-    mask[1] = False
-    assert torch.autograd.gradcheck(lambda *inputs: reference.attention(*inputs, mask), (q, k, v))
+    inputs = tuple(each.requires_grad_() for each in (draw.q(), draw.k(), draw.v()))
+    mask = draw.mask_of_scores(shared=True)
+    mask[-1] = False
+    assert torch.autograd.gradcheck(lambda *each: reference.attention(*each, mask), inputs)
 
 
-@given(Batch, Size, Size, Size, Size, st.booleans(), Seed)
-@on_random_shapes
+@on_random_shapes(causal=Yes)
 def test_self_attention_is_torchs_on_three_linear_layers(
-    reference: SimpleNamespace,
-    batch: tuple[int, ...],
-    n: int,
-    d_model: int,
-    d_k: int,
-    d_v: int,
-    causal: bool,
-    seed: int,
+    reference: SimpleNamespace, draw: Drawn, causal: bool
 ) -> None:
-    draw = Numbers(seed)
-    x = draw.normal(*batch, n, d_model)
-    matrices = (draw.normal(d_model, d_k), draw.normal(d_model, d_k), draw.normal(d_model, d_v))
-    got = reference.self_attention(x, *matrices, causal=causal)
-    q, k, v = (F.linear(x, w.T) for w in matrices)
-    assert close(got, F.scaled_dot_product_attention(q, k, v, is_causal=causal), 1e-10)
+    x, weights, n = draw.tokens(), draw.weights(), draw.n_q
+    got = reference.self_attention(x, *weights, causal=causal)
+    q, k, v = (F.linear(x, w.T) for w in weights)
+    assert close(got, torchs_attention(q, k, v, is_causal=causal)[0], 1e-10)
     mask = torch.tensor(loop_causal(n, n)) if causal else everything(n, n)
-    parts = (torch.from_numpy(loop_product(x, w)) for w in matrices)
+    parts = (torch.from_numpy(loop_product(x, w)) for w in weights)
     assert close(got, loop_attention(*parts, mask)[0], 1e-10)
 
 
 # -- what holds for all of them ------------------------------------------------------
 
 
-def arguments(draw: Numbers) -> dict[str, tuple[Any, ...]]:
+def arguments(draw: Drawn) -> dict[str, tuple[Any, ...]]:
     """A call of each function that takes tensors, and what it is; masks have an empty row."""
     x, w, b = draw.normal(2, 3, 5), draw.normal(5, 4), draw.normal(4)
     q, k, v = draw.normal(2, 3, 5), draw.normal(2, 4, 5), draw.normal(2, 4, 6)
@@ -556,7 +511,7 @@ def answers(reference: SimpleNamespace, call: str, given: tuple[Any, ...]) -> tu
     return result if isinstance(result, tuple) else (result,)
 
 
-CALLS = sorted(arguments(Numbers(0)))
+CALLS = sorted(arguments(Drawn()))
 
 
 def test_no_function_is_forgotten_here(reference: SimpleNamespace) -> None:
@@ -568,7 +523,7 @@ def test_no_function_is_forgotten_here(reference: SimpleNamespace) -> None:
 def test_results_have_the_dtype_of_the_inputs(
     reference: SimpleNamespace, call: str, dtype: torch.dtype
 ) -> None:
-    given = arguments(Numbers(7))[call]
+    given = arguments(Drawn(seed=7))[call]
     exact = answers(reference, call, given)
     rounded = answers(reference, call, tuple(moved(part, dtype) for part in given))
     for ours, wanted in zip(rounded, exact, strict=True):
@@ -578,7 +533,7 @@ def test_results_have_the_dtype_of_the_inputs(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_results_are_where_the_inputs_are(reference: SimpleNamespace, call: str) -> None:
-    given = arguments(Numbers(7))[call]
+    given = arguments(Drawn(seed=7))[call]
     here = answers(reference, call, given)
     there = answers(reference, call, tuple(moved(part, "meta") for part in given))
     assert all(tensor.device.type == "meta" for tensor in there)
@@ -587,7 +542,7 @@ def test_results_are_where_the_inputs_are(reference: SimpleNamespace, call: str)
 
 @pytest.mark.parametrize("call", CALLS)
 def test_arguments_are_left_alone(reference: SimpleNamespace, call: str) -> None:
-    given, untouched = arguments(Numbers(7))[call], arguments(Numbers(7))[call]
+    given, untouched = arguments(Drawn(seed=7))[call], arguments(Drawn(seed=7))[call]
     answers(reference, call, given)
     for after, before in zip(given, untouched, strict=True):
         assert torch.equal(after, before) if isinstance(after, Tensor) else after == before

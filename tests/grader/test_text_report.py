@@ -204,6 +204,16 @@ def test_alike_steps_of_one_function_share_a_line_and_a_cause() -> None:
     assert "Steps 6, 7, 8 · the same cause\n  There is no function `apply_mask`." in output
 
 
+def test_neighbours_that_wait_for_the_same_steps_share_a_line() -> None:
+    waits = [
+        wrong(replace(step, needs=("test_more_keys",)), Verdict.SKIPPED, message="It waits.")
+        for step in STEPS[5:]
+    ]
+    second = wrong(STEPS[1], message="Not every value is right.")
+    output = shown(report_of(right(STEPS[0]), second, *map(right, STEPS[2:5]), *waits))
+    assert " 6–8 · 3 steps · wait for step 2  " in output
+
+
 def test_wrong_answers_with_the_same_message_stay_apart(misaligned: StepResult) -> None:
     other = replace(misaligned, step=STEPS[2], case=replace(MORE_KEYS, call="causal_mask(1, 1)"))
     results = (right(STEPS[0]), misaligned, other, *map(right, STEPS[3:]))
@@ -890,13 +900,15 @@ def test_the_command_to_type_is_spelt_out_too(half_right: Report) -> None:
     assert "\x1b" not in shown(half_right, next_step="attn-grade --course '\x1b[2J' hint 03")
 
 
-def test_a_caret_beyond_the_edge_is_left_out() -> None:
-    code = "    return " + "x" * 90
-    message = f"SyntaxError on line 2: odd.\n{code}\n{' ' * 100}^"
+def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
+    code = "    return " + "x" * 90 + " y"
+    message = f"SyntaxError on line 2: odd.\n{code}\n{' ' * 102}^"
     broken = report_of(*(wrong(step, Verdict.RAISED, message=message, line=2) for step in STEPS))
-    lines = shown(broken).splitlines()
-    assert lines[4].endswith("xxx…")
-    assert lines[5] == "  exercises/03_causal_mask.py:2"
+    assert shown(broken).splitlines()[4:7] == [
+        "      …" + "x" * 37 + " y",
+        " " * 45 + "^",
+        "  exercises/03_causal_mask.py:2",
+    ]
 
 
 def test_a_wide_terminal_shows_longer_sentences_whole() -> None:
