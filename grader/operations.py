@@ -233,11 +233,3 @@ def behind(name: str, doors: dict[str, str]) -> str | None:
             return doors[name]
         name = name.rpartition(".")[0]
     return None
-
-
-def operation_behind(fired: str, forbidden: frozenset[Operation]) -> str | None:
-    """The name of the operation that a trap's word belongs to; None for any other word."""
-    for operation in forbidden:
-        if fired in {kernel.partition(".")[0].lstrip("_") for kernel in operation.kernels}:
-            return operation.name
-    return doors_of(forbidden).get(fired)

@@ -105,10 +105,7 @@ def _went_wrong(report: Report, result: StepResult) -> bool:
     if result.verdict is Verdict.NOT_STARTED:
         # An untouched stub is never called; what was called is misspelt, or ends unwritten.
         return result.case is not None
-    # A step may also be skipped for a reason of its own, which its message then says.
-    return result.verdict is not Verdict.SKIPPED or (
-        bool(result.message) and not waits_for(report, result)
-    )
+    return result.verdict is not Verdict.SKIPPED
 
 
 def _is_wrong(report: Report, function: str) -> bool:

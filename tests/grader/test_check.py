@@ -255,9 +255,9 @@ def test_another_seed_draws_other_numbers_and_the_report_says_it(learner, file):
     name = file(RIGHT.replace("~mask", "mask"))
     reports = [
         json.loads(learner("check", "03", name, "--seed", seed, "--format", "json").stdout)
-        for seed in ("1", "2")
+        for seed in ("0", "2")
     ]
-    assert [report["seed"] for report in reports] == [1, 2]
+    assert [report["seed"] for report in reports] == [0, 2]
     values = [[step.get("case") for step in report["steps"]] for report in reports]
     assert values[0] != values[1]
 

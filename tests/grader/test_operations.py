@@ -20,7 +20,6 @@ from grader.operations import (
     doors_of,
     kernels_of,
     names_of,
-    operation_behind,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,23 +143,6 @@ def test_a_dotted_name_leads_to_its_operation(name, operation):
 def test_a_method_is_reached_through_each_name_of_tensors_class():
     doors = doors_of(SOFTMAX)
     assert [doors[f"{place}.softmax"] for place in TENSOR_CLASSES] == ["softmax"] * 3
-
-
-@pytest.mark.parametrize(
-    "fired, operation",
-    [
-        ("softmax", "softmax"),
-        ("log_softmax", "log_softmax"),
-        ("torch.nn.functional.gumbel_softmax", "gumbel_softmax"),
-        ("torch.Tensor.softmax", "softmax"),
-        ("scaled_dot_product_flash_attention_for_cpu", "scaled_dot_product_attention"),
-        ("native_multi_head_attention", "MultiheadAttention"),
-        ("rm -rf", None),
-        ("", None),
-    ],
-)
-def test_what_a_trap_says_is_traced_to_its_operation(fired, operation):
-    assert operation_behind(fired, EVERYTHING) == operation
 
 
 def test_what_is_watched_at_run_time_is_torchs_only():
