@@ -7,9 +7,20 @@ wake-up was two to three times slower, its caches being cold.
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import os
 import sys
+import threading
+
+
+class _Kept(threading.local):
+    """Where a thread that shares might run before, and where it was put."""
+
+    before: set[int] | None = None
+    processor: set[int] | None = None
+
+
+_kept = _Kept()
 
 
 def share_processor(pid: int) -> None:
@@ -19,24 +30,23 @@ def share_processor(pid: int) -> None:
     """
     if sys.platform != "linux":
         return
-    try:
-        processor = {_current()}
-        if processor <= _allowed():
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        before, processor = os.sched_getaffinity(0), {_current()}
+        if processor <= before:
+            _kept.before = _kept.before or before  # of two workers, the first one's
+            _kept.processor = processor
             os.sched_setaffinity(pid, processor)
             os.sched_setaffinity(0, processor)
-    except (OSError, ValueError, IndexError):
-        return
 
 
 def leave_processor() -> None:
-    """Let this thread run wherever it might run before."""
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, _allowed())
-
-
-@functools.cache
-def _allowed() -> frozenset[int]:
-    return frozenset(os.sched_getaffinity(0))
+    """Let this thread run wherever it might run before, unless others have moved it since."""
+    if sys.platform != "linux":
+        return
+    before, _kept.before = _kept.before, None
+    with contextlib.suppress(OSError):  # the worker's folder goes all the same
+        if before and os.sched_getaffinity(0) == _kept.processor:
+            os.sched_setaffinity(0, before)
 
 
 def _current() -> int:

@@ -198,6 +198,7 @@ class Forker:
 
     def _replace(self) -> None:
         """Take a fresh interpreter for a nursery that does not obey any more."""
+        leave_processor()  # which it would inherit, and keep for good
         self._dismiss(at_once=True)
         successor = Forker.apart()
         self._control, self._pid = successor._control, successor._pid

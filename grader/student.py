@@ -68,10 +68,13 @@ class Asked:
         self._name = name
         self._contract = contract
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of its parameters, as the contract has them."""
-        return tuple(inspect.signature(self._contract).parameters)
+    def names_of(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The name of each argument in the contract; `*parts` names all that it takes."""
+        names: list[str] = []
+        for parameter in inspect.signature(self._contract).parameters.values():
+            many = parameter.kind is parameter.VAR_POSITIONAL
+            names += [parameter.name] * (max(len(args) - len(names), 0) if many else 1)
+        return [*names[: len(args)], *kwargs]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The value it returns."""

@@ -78,9 +78,8 @@ class Draw:
 class Asked(Protocol):
     """A function of the student or the reference, as the fixtures give it."""
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of its parameters."""
+    def names_of(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The name of each argument, positional ones first."""
 
     def arguments_after(self, *args: Any, **kwargs: Any) -> Any:
         """The arguments as the function leaves them."""
@@ -94,9 +93,8 @@ def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
     before, after = [*args, *kwargs.values()], function.arguments_after(*args, **kwargs)
     if type(after) is not list or len(after) != len(before):
         return same(after, before)  # a worker may say anything
-    for name, now, then in zip(
-        (*function.parameters[: len(args)], *kwargs), after, before, strict=False
-    ):
+    names = function.names_of(*args, **kwargs)
+    for name, now, then in zip(names, after, before, strict=True):
         found = difference(now, then)
         if found:
             says = (

@@ -100,13 +100,16 @@ def _message(message: str, page: Page, detail: Detail) -> tuple[Text, ...]:
 def _with_caret_in_sight(lines: Sequence[str], page: Page) -> list[str]:
     """The lines, of a line of code and its caret beyond the edge the part around the caret."""
     shown = list(lines)
-    room = page.width - len(INDENT)
+    half = (page.width - len(INDENT)) // 2
     for at in range(1, len(shown)):
         code, caret = shown[at - 1], shown[at]
-        if caret.strip() == "^" and len(caret) > room and code.startswith(DEEPER):
-            start = len(caret) - room // 2
-            shown[at - 1] = DEEPER + page.signs.ellipsis + code[start:]
-            shown[at] = DEEPER + " " * (len(page.signs.ellipsis) + len(caret) - 1 - start) + "^"
+        if caret.strip() == "^" and code.startswith(DEEPER):
+            before, after = code[len(DEEPER) : len(caret) - 1], code[len(caret) - 1 :]
+            # Room for what the caret is under, and for the sign that there is more.
+            if len(INDENT) + breadth(DEEPER + before + "^" + page.signs.ellipsis) > page.width:
+                before = clip_left(before, half, page.signs.ellipsis)
+            shown[at - 1] = DEEPER + before + after
+            shown[at] = DEEPER + " " * breadth(before) + "^"
     return shown
 
 

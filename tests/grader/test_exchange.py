@@ -236,6 +236,11 @@ def test_a_nursery_that_its_worker_did_away_with_is_replaced(signal):
         line = Line(nursery, ALLOWANCE)
         load(line, "def f(): return 1")
         assert call(line, "f")["value"] == 1
+        if hasattr(os, "sched_getaffinity"):  # it is not kept where its worker was kept
+            load(line, GO_ROUND + "def f(): return sorted(o.sched_getaffinity(o.getppid()))")
+            everywhere = call(line, "f")["value"]
+            line.close()
+            assert everywhere == sorted(os.sched_getaffinity(0))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no choice of processors here")
@@ -247,6 +252,37 @@ def test_grader_and_worker_share_a_processor_while_their_line_is_open(line_to):
     assert len(os.sched_getaffinity(0)) == 1
     line.close()
     assert os.sched_getaffinity(0) == before
+
+
+def test_where_no_processor_may_be_chosen_a_worker_still_ends_and_its_folder_goes(
+    line_to, monkeypatch
+):
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refused, raising=False)
+    line = line_to(GO_ROUND + "def f(): return o.getpid(), o.getcwd()")
+    pid, folder = call(line, "f")["value"]
+    line.close()
+    assert not alive(pid) and not Path(folder).exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no choice of processors here")
+@pytest.mark.parametrize("when", ["before", "while it is open"])
+def test_a_grader_that_was_put_on_one_processor_stays_there_after_a_line(line_to, when):
+    line_to("").close()
+    before = os.sched_getaffinity(0)
+    here = {min(before)}
+    try:
+        if when == "before":
+            os.sched_setaffinity(0, here)
+        line = line_to("")
+        here = here if when == "before" else before - os.sched_getaffinity(0) or before
+        os.sched_setaffinity(0, here)
+        line.close()
+        assert os.sched_getaffinity(0) == here
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_an_answer_much_larger_than_its_question_is_refused(line_to):

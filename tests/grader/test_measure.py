@@ -10,6 +10,10 @@ import numpy
 import pytest
 import torch
 
+from grader.calls import in_process
+from grader.compare import Different
+from grader.student import Player
+from grader.suite import leaves_arguments_alone
 from grader.worker import measure
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -54,6 +58,20 @@ def test_the_callers_tensors_are_not_touched_by_measuring_gradients():
     x = X.clone()
     measure.gradients(lambda x: x.mul_(1).sum() if not x.requires_grad else x.sum(), (x,), {}, None)
     assert torch.equal(x, X) and not x.requires_grad
+
+
+@pytest.mark.parametrize("place, name", [(0, "first"), (1, "others"), (2, "others"), (3, "last")])
+def test_a_changed_argument_is_named_however_it_was_passed(place, name):
+    def contract(first, *others, last):
+        return first
+
+    def spoiling(first, *others, last):
+        (first, *others, last)[place].add_(1)
+        return first
+
+    student = Player("student", {"f": contract}, in_process({"f": spoiling}))
+    with pytest.raises(Different, match=f"changes one of its arguments, `{name}`"):
+        leaves_arguments_alone(student.f, *(torch.ones(2) for _ in range(3)), last=torch.ones(2))
 
 
 def test_a_changed_argument_shows():

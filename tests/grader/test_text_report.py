@@ -911,6 +911,20 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
     ]
 
 
+@pytest.mark.parametrize("place", [0, 70, 72, 73, 74, 75, 120, 199])
+@pytest.mark.parametrize("letters", ["abcdefghij", "漢字仮名交文章例題"])
+def test_the_caret_stands_under_its_letter_wherever_the_line_is_cut(
+    place: int, letters: str
+) -> None:
+    code = "".join(letters[n % len(letters)] for n in range(200))
+    message = f"SyntaxError on line 2: odd.\n    {code}\n    {' ' * place}^"
+    broken = report_of(*(wrong(step, Verdict.RAISED, message=message, line=2) for step in STEPS))
+    above, caret = shown(broken).splitlines()[4:6]
+    cells = "".join(letter + "\0" * (cell_len(letter) - 1) for letter in above)
+    assert cells[caret.index("^")] == code[place]
+    assert cell_len(above) <= 80
+
+
 def test_a_wide_terminal_shows_longer_sentences_whole() -> None:
     title = "A sentence that is as long as sentences of steps may ever be.."
     long = report_of(right(replace(STEPS[0], title=title)), right(STEPS[1]))

@@ -78,8 +78,20 @@ def test_plain_values_come_back_equal_and_of_the_same_type(value):
         torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
         torch.arange(24, dtype=torch.int64).reshape(2, 3, 4).transpose(0, 2),
         torch.tensor([1 + 2j]),
+        torch.tensor([1 + 2j]).conj(),
+        torch.tensor([1 + 2j]).conj().imag,
     ],
-    ids=["scalar", "empty", "bool", "specials", "bfloat16", "transposed", "complex"],
+    ids=[
+        "scalar",
+        "empty",
+        "bool",
+        "specials",
+        "bfloat16",
+        "transposed",
+        "complex",
+        "conjugate",
+        "negative",
+    ],
 )
 def test_a_tensor_comes_back_bit_for_bit(tensor):
     back = there(tensor)
@@ -153,6 +165,7 @@ def test_an_object_may_stay_behind_a_handle():
     "frame",
     [
         b"nope" + bytes(12),
+        b"agw0" + framed([1, [], None])[4:],
         wire.PREFIX.pack(wire.MAGIC, 1 << 30, 0),
         wire.PREFIX.pack(wire.MAGIC, 4, 1 << 60),
         framed([1, [], ["shell", "rm"]]),
@@ -219,3 +232,9 @@ def test_what_a_header_claims_is_checked_before_anything_is_allocated(monkeypatc
     monkeypatch.setattr(torch, "empty", lambda *a, **k: pytest.fail("allocated"))
     with pytest.raises(wire.WireError):
         wire.read(reader(claims))
+
+
+def test_a_tensor_on_a_device_that_was_not_given_is_never_put_there(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "to", lambda *a, **k: pytest.fail("put on a device"))
+    with pytest.raises(wire.WireError):
+        wire.read(reader(claiming(device="cuda", body=8)), cuda=False)
