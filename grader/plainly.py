@@ -46,6 +46,27 @@ MEANINGS = (  # a part of torch's message, and what to say of it
         "A tensor was changed in place that the gradient still needs. Can you make a new one?",
     ),
     (
+        "NoneType",
+        "One of the values there is None. Was an argument not given, or a `return` forgotten?",
+    ),
+    (
+        "only one element tensors can be converted",
+        "`math`, `float` and `int` want a single number, and that tensor holds several. "
+        "What has torch instead?",
+    ),
+    (
+        "must be Tensor, not",
+        "That function of torch wants a tensor there. Which one of `math` takes plain numbers?",
+    ),
+    (
+        "slice indices must be integers",
+        "`/` makes a float even of whole numbers. Which division stays with whole ones?",
+    ),
+    (
+        "Dimension out of range",
+        "The tensor has fewer dimensions than that. Which number fits tensors of every size?",
+    ),
+    (
         "on Tensor that requires grad",
         "Gradients do not pass through numpy. Is there a way to stay in torch?",
     ),

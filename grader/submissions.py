@@ -106,6 +106,9 @@ def of_bytes(data: bytes, path: str) -> Submission:
         line = source.count("\n", 0, source.index("\0")) + 1
         says = f"Line {line} of this file holds a null byte. Save it as UTF-8 in your editor."
         return Submission(path, sha256, source, None, Unreadable(says, line))
+    if source.lstrip().startswith("{") and '"nbformat"' in source:
+        says = "This is a notebook. Save its code cells as a .py file and give that one."
+        return Submission(path, sha256, source, None, Unreadable(says, 1))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

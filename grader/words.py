@@ -18,9 +18,16 @@ LARGEST_ROOT = 128  # above, roots lie so close together that any factor would s
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """A number to so many significant digits, four at first: 0.3679, 2.828, 1.5e+06, -inf."""
-    if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
-        return str(int(value))
+    """A number to so many significant digits, four at first: 0.3679, 2.828, 1.5e+06, -inf.
+
+    Below a million a large one keeps a decimal, which tells it from its neighbours: 10000.4.
+    """
+    if math.isfinite(value) and abs(value) < 1e6:
+        whole = int(value)
+        if value == whole:
+            return str(whole)
+        if abs(whole) >= 1000:
+            digits = max(digits, len(str(abs(whole))) + 1)
     return f"{value:.{digits}g}"
 
 

@@ -434,10 +434,10 @@ def divides_by_the_lengths(q, k):
 
 @misconception(scaled_scores)
 def goes_on_to_the_weights(q, k):
-    """You went on to the softmax: your rows sum to one.
+    """You took the softmax of the scores already: their rows sum to one.
 
-    That is what will happen to the scores, but between here and there a mask may hide some
-    of them. What does this function promise: scores, or weights?
+    It comes once, and after the mask, which may hide some of the scores. How often, and
+    where, does it stand in your file?
     """
     return scale_scores(dot_scores(q, k), q.shape[-1]).softmax(-1)
 

@@ -457,8 +457,20 @@ def adds_minus_a_billion(scores, mask, dim=-1):
 
 
 @misconception(masked_softmax)
+def always_shares_along_the_last_dimension(scores, mask, dim=-1):
+    """You always sum over the last dimension, whatever `dim` says.
+
+    Scores are mostly shared out along the last one, but not always. Where in your function
+    does `dim` arrive?
+    """
+    mask = mask.expand(scores.shape)
+    hidden = ~mask & mask.any(-1, keepdim=True)
+    return softmax(scores.masked_fill(hidden, -math.inf), -1).masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
 def leaves_a_score_of_zero(scores, mask, dim=-1):
-    """You multiplied the scores by the mask, so hidden ones are 0 and still weigh.
+    """You turned the hidden scores into 0, and they still weigh.
 
     Softmax takes exp of every score. What is exp(0), and is that nothing?
     """

@@ -400,7 +400,7 @@ def hides_the_values_only(q, k, v, mask=None):
 
 @misconception(attention)
 def leaves_a_score_of_zero(q, k, v, mask=None):
-    """You multiplied the scores by the mask, so hidden ones are 0 and still weigh.
+    """You turned the hidden scores into 0, and they still weigh.
 
     Softmax takes exp of every score. What is exp(0), and is that nothing?
     """

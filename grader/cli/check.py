@@ -11,6 +11,7 @@ import click
 
 from grader import submissions
 from grader.cli.loading import load_torch, saying
+from grader.cli.next_step import next_step
 from grader.cli.spelling import command
 from grader.course import Course, Exercise
 from grader.errors import (
@@ -45,8 +46,8 @@ def check(
 ) -> None:  # fmt: skip
     """Grade EXERCISE step by step and name the mistake.
 
-    EXERCISE is a number, a name, or both: 03, causal_mask, 03_causal_mask. FILE is your
-    file, if it is not the one in exercises/.
+    EXERCISE is a number, a name, or both: 03, causal_mask, 03_causal_mask. FILE is
+    another file than the one in exercises/; what it reaches is not kept as your progress.
     """
     course = Course.chosen(folder)
     chosen = course.exercise(exercise)
@@ -73,12 +74,8 @@ def check(
 
         for note in progress.record(course, report):
             click.echo(note, err=True)
-    nothing_there = submission.tree and not any(map(submission.line_of, chosen.functions))
-    if nothing_there and not report.score:
-        # A fresh stub mends an empty one, not a file from elsewhere.
-        then = command(folder, "reset" if own else "lesson", chosen.number)
-    else:
-        then = _next_step(course, chosen, report, folder)
+    elsewhere = None if own else _as_typed(path)
+    then = next_step(course, chosen, submission, report, folder, elsewhere)
     _show(report, form, verbose, then)
     sys.exit(_exit_code(report))
 
@@ -143,28 +140,6 @@ def _show(report: Report, form: str, verbose: bool, next_step: str) -> None:
         from grader.reports.text import render
 
         render(report, Console(highlight=False), verbose, next_step)
-
-
-def _next_step(course: Course, exercise: Exercise, report: Report, folder: Path | None) -> str:
-    """The one thing to do next, as a command that works when pasted."""
-    from grader.reports.causes import causes, untouched, unwritten
-
-    def spelt(verb: str, *more: str) -> str:
-        return command(folder, verb, *more)
-
-    if report.faulty:
-        return spelt("doctor")
-    if report.passed:
-        after = course.exercises[course.exercises.index(exercise) + 1 :]
-        return spelt("lesson", after[0].number) if after else spelt("list")
-    if untouched(report):
-        return spelt("lesson", exercise.number)
-    first = causes(report)
-    if not first or first[0].holds_up_all(report):
-        return spelt("check", exercise.number)  # one thing stops the whole file: mend it
-    # What is not written yet may be what the first failure comes from.
-    stuck = {first[0].result.step.function, *unwritten(report)}
-    return spelt("hint", exercise.number, next(f for f in exercise.functions if f in stuck))
 
 
 def _exit_code(report: Report) -> int:

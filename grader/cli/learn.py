@@ -88,7 +88,8 @@ def hint(folder: Path | None, exercise: str, function: str | None, reset: bool) 
     name = function or progress.stuck_at(chosen, reached) or (chosen.functions[0] if reset else "")
     if not name:
         again = _command(folder, "hint", chosen, chosen.functions[0])
-        _say(f"All functions of {chosen.number} · {chosen.title} are right. To read on: {again}")
+        right = f"All functions of {chosen.number} · {chosen.title} are right."
+        _say(f"{right}\nTo read the hints again: {again}")
         return
     forgotten = dict.fromkeys([name] if function else chosen.functions, 0) if reset else {}
     hints = chosen.hints[name]
@@ -136,7 +137,8 @@ def solution(ctx: click.Context, exercise: str, give_up: bool) -> None:
     if not (passed or give_up or reached.gave_up):
         _warn(kept.notes)
         _say(
-            f"{chosen.number} · {chosen.title} is not passed yet. Would a hint do?\n"
+            f"{chosen.number} · {chosen.title} is not passed yet, by your file in exercises/.\n"
+            f"Would a hint do?\n"
             f"    {_command(folder, 'hint', chosen)}\n"
             f"To see the solution all the same:\n"
             f"    {_command(folder, 'solution', chosen)} --give-up"

@@ -9,6 +9,7 @@ the process it runs in, not this.
 from __future__ import annotations
 
 import builtins
+import difflib
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -44,25 +45,27 @@ def restricted_import(allowed: frozenset[str], own_module: str) -> Callable[...,
             return real(name, globals, locals, fromlist or (), level)
         line = sys._getframe(1).f_lineno
         # As with the real one: `import a.b` binds a, `from a.b import c` asks a.b for c.
-        return _placeholder("." * level + (name if fromlist else top), line)
+        near = difflib.get_close_matches(top, sorted(allowed), 1, 0.75) if level == 0 else []
+        advice = f"Did you mean `{near[0]}`?" if near else "Can you do without it here?"
+        return _placeholder("." * level + (name if fromlist else top), line, advice)
 
     return import_
 
 
-def _placeholder(name: str, line: int) -> types.ModuleType:
+def _placeholder(name: str, line: int, advice: str) -> types.ModuleType:
     """A module that can be imported, aliased and asked for parts, and refuses to be used."""
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise ImportError(
             f"`{name}`, imported in line {line}, is not available while your work is graded. "
-            "Can you do without it here?",
+            + advice,
             name=name,
         )
 
     def part(self: types.ModuleType, attribute: str) -> types.ModuleType:
         if attribute.startswith("__"):  # a question of Python's own, whose answer is no
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-        return _placeholder(f"{name.rstrip('.')}.{attribute}", line)
+        return _placeholder(f"{name.rstrip('.')}.{attribute}", line, advice)
 
     def bases(self: types.ModuleType, listed: tuple[Any, ...]) -> tuple[type, ...]:
         return (type(name.rpartition(".")[2], (), {"__new__": refuse}),)

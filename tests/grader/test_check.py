@@ -364,6 +364,18 @@ def test_an_empty_file_from_elsewhere_is_sent_to_the_lesson(learner, file):
     assert done.returncode == 1 and "Next: attn-grade lesson 03" in done.stdout
 
 
+def test_a_file_from_elsewhere_that_cannot_be_read_is_the_one_to_check_again(learner, file):
+    name = file(RIGHT + "(")
+    done = learner("check", "03", name)
+    assert done.returncode == 1 and done.stdout.rstrip().endswith(f"attn-grade check 03 {name}")
+
+
+def test_the_file_of_another_exercise_is_sent_to_that_one(learner, file):
+    name = file(RIGHT)
+    done = learner("check", "04", name)
+    assert done.returncode == 1 and f"Next: attn-grade check 03 {name}" in done.stdout
+
+
 def test_beside_a_failing_case_stands_what_was_printed_in_it(learner, file):
     done = learner("check", "03", file(TOP_LEFT), "--format", "json")
     failed = next(s for s in json.loads(done.stdout)["steps"] if s["verdict"] == "failed")

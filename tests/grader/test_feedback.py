@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -153,10 +155,16 @@ def test_the_explained_errors_are_what_torch_says():
         lambda: x - x.max(-1, keepdim=True),
         lambda: x ^ 0.5,
         lambda: x.half().masked_fill(x > 0, -1e9),
+        lambda: x + None,
+        lambda: ~None,
+        lambda: math.exp(x),
+        lambda: torch.sqrt(2),
+        lambda: x[: 4 / 2],
+        lambda: x.sum(-3),
         lambda: x.requires_grad_().numpy(),
     ]
     for call in calls:
-        with pytest.raises((RuntimeError, TypeError)) as caught:
+        with pytest.raises((RuntimeError, TypeError, ValueError, IndexError)) as caught:
             call()
         assert meaning(str(caught.value)), caught.value
 

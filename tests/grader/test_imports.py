@@ -153,3 +153,8 @@ def test_imports_of_other_modules_are_not_touched(submission):
 
     assert os.sep == "/"
     assert builtins.__import__ is not submission("x = __import__\n").x
+
+
+def test_a_misspelt_module_gets_the_nearest_name(submission):
+    with pytest.raises(ImportError, match="Did you mean `math`"):
+        submission("import mtah\nmtah.sqrt(4)\n")

@@ -22,7 +22,8 @@ LAYERS = (
     ("diagnose", "plugin", "sitting"),
     ("grade",),
     ("author", "verify"),
-    ("cli.spelling", "cli.loading", "cli.check", "cli.learn", "cli.write", "cli", "__main__"),
+    ("cli.spelling", "cli.loading", "cli.next_step", "cli.check", "cli.learn", "cli.write", "cli",
+     "__main__"),
 )  # fmt: skip
 ORDER = [name for layer in LAYERS for name in layer]
 KNOW_PYTEST = {"plugin", "suite", "grade"}

@@ -210,7 +210,8 @@ def test_where_everything_is_right_no_hint_is_spent(root):
     passes(root, "01")
     output = told("hint", "01")
     assert output == (
-        "All functions of 01 · Double are right. To read on: attn-grade hint 01 double\n"
+        "All functions of 01 · Double are right.\n"
+        "To read the hints again: attn-grade hint 01 double\n"
     )
     assert told("hint", "01", "double").startswith("double · hint 1 of 2\n")
     assert told("hint", "01", "--reset").startswith("double · hint 1 of 2\n")

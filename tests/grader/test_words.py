@@ -18,13 +18,16 @@ from grader.worker.wire import Handle
         (2.0, "2"),
         (-0.0, "0"),
         (123456.0, "123456"),
+        (10000.37, "10000.4"),
+        (-1234.56, "-1234.6"),
+        (999.96, "1000"),
         (1.5e6, "1.5e+06"),
         (7.313e-5, "7.313e-05"),
         (-math.inf, "-inf"),
         (math.nan, "nan"),
     ],
 )
-def test_a_number_has_four_digits_and_a_whole_one_no_more_than_it_needs(value, text):
+def test_a_number_has_four_digits_a_whole_one_what_it_needs_and_a_large_one_a_decimal(value, text):
     assert words.number(value) == text
 
 

@@ -61,11 +61,13 @@ def test_gradients(student, reference, draw, batch):
     assert same(got, reference.dot_scores.gradients(q, k, cotangent=cotangent))
 
 
+# √3 rounded down is 1: at d_k = 3 alone, that mistake and no division at all look the same.
 @step(points=2, public=True)
-def test_the_scores_of_the_lesson(student, reference, device):
+@pytest.mark.parametrize("d_k", [3, 12])
+def test_the_scores_of_the_lesson(student, reference, device, d_k):
     """A score of 0.68 becomes 0.39 where d_k is 3"""
     scores = torch.tensor([[0.68, 1.15, -0.52], [0.48, -0.95, 0.12]], device=device)
-    assert same_values(student.scale_scores(scores, 3), reference.scale_scores(scores, 3))
+    assert same_values(student.scale_scores(scores, d_k), reference.scale_scores(scores, d_k))
 
 
 @step(points=3)
