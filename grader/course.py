@@ -98,8 +98,8 @@ class Exercise:
 
     @property
     def max_points(self) -> int:
-        """The points there are."""
-        return sum(step.points for step in self.steps)
+        """The points there are; looks at the hidden suite only."""
+        return outline.points_of(source_of(self.suite), shown(self.suite))
 
     @cached_property
     def source(self) -> stubs.Source:

@@ -9,7 +9,7 @@ import pytest
 
 from grader.errors import CourseFault
 from grader.model import Misconception, Step
-from grader.outline import functions_of, misconceptions_of, steps_of
+from grader.outline import functions_of, misconceptions_of, points_of, steps_of
 from grader.reference import cut
 
 from .tiny_course import COUNTER, DOUBLE, DOUBLE_SUITE, SCALED_SUM
@@ -135,6 +135,12 @@ def test_the_steps_are_what_their_decorators_and_docstrings_say():
         Step("test_it_is_a_float", "double", "The result is a float", 1, ("test_twice_as_much",)),
         Step("test_back_again", "halve", "Half of the double is the number itself", 3),
     )
+
+
+def test_the_points_are_told_without_knowing_the_functions():
+    assert points_of(DOUBLE_SUITE) == 2 + 1 + 3
+    assert points_of(SUITE.replace("student.double", "student.no_such_function")) == 2
+    assert "1 or more" in fault(points_of, SUITE.replace("=2", "=0"))
 
 
 def test_a_step_grades_the_latest_function_it_names_whatever_comes_first_in_it():
