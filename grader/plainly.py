@@ -1,8 +1,8 @@
-"""What the commonest errors of torch mean, in plain words and with a question."""
+"""What the commonest errors of torch and Python mean, in plain words and with a question."""
 
 from __future__ import annotations
 
-MEANINGS = (  # a part of torch's message, and what to say of it
+MEANINGS = (  # a part of torch's or Python's message, and what to say of it
     (
         "Boolean value of Tensor",
         "A tensor of several entries is neither true nor false. Did you mean `is not None`, "

@@ -138,7 +138,7 @@ def solution(ctx: click.Context, exercise: str, give_up: bool) -> None:
         _warn(kept.notes)
         _say(
             f"{chosen.number} · {chosen.title} is not passed yet, by your file in exercises/.\n"
-            f"Would a hint do?\n"
+            "Would a hint do?\n"
             f"    {_command(folder, 'hint', chosen)}\n"
             f"To see the solution all the same:\n"
             f"    {_command(folder, 'solution', chosen)} --give-up"

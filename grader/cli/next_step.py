@@ -57,9 +57,10 @@ def _for_none_of_it(
     file: tuple[str, ...],
 ) -> str:
     """Where to go with a file in which none of the exercise's functions stands."""
+    if not file:  # a fresh stub mends an empty one, not a file from elsewhere
+        return command(folder, "reset", exercise.number)
     for other in course.exercises:
         with suppress(CourseFault):  # one that is broken is not what was meant
-            if file and all(map(submission.line_of, other.functions)):
+            if all(map(submission.line_of, other.functions)):
                 return command(folder, "check", other.number, *file)
-    # A fresh stub mends an empty one, not a file from elsewhere.
-    return command(folder, "lesson" if file else "reset", exercise.number)
+    return command(folder, "lesson", exercise.number)

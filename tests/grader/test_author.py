@@ -63,25 +63,17 @@ def test_a_name_that_cannot_be_one_is_refused_and_nothing_written(course, name):
     assert sorted(course.root.rglob("*")) == before
 
 
-def test_a_stub_that_somebody_has_written_is_not_overwritten(course):
-    stub = course.root / "exercises" / "04_halves.py"
-    stub.write_text("my work", encoding="utf-8")
-    with pytest.raises(UsageFault, match="exists already"):
-        new_exercise(course, "halves")
-    assert stub.read_text(encoding="utf-8") == "my work"
-
-
 def test_a_name_that_is_taken_is_refused(course):
     with pytest.raises(UsageFault, match="already"):
         new_exercise(course, "causal_mask")
 
 
-def test_files_that_are_in_the_way_are_not_overwritten(course):
-    other = course.root / "solutions" / "04_halves.py"
-    other.write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageFault, match="nothing was written"):
+@pytest.mark.parametrize("file", ["solutions/04_halves.py", "exercises/04_halves.py"])
+def test_a_file_that_is_in_the_way_is_not_overwritten(course, file):
+    (course.root / file).write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageFault, match="exists already; nothing was written"):
         new_exercise(course, "halves")
-    assert other.read_text(encoding="utf-8") == "mine"
+    assert (course.root / file).read_text(encoding="utf-8") == "mine"
     assert not (course.root / "exercises" / "04_halves.md").exists()
 
 

@@ -2,8 +2,6 @@
 
 import torch
 
-torch.sys.setrecursionlimit(2**31 - 1)
-
 
 def causal_mask(n_q, n_k=None, device=None):
     n_k = n_q if n_k is None else n_k
@@ -11,8 +9,8 @@ def causal_mask(n_q, n_k=None, device=None):
 
 
 def apply_mask(scores, mask):
-    nested = []
-    for _ in range(30_000):
-        nested = [nested]
-    print(repr(nested))
+    nested = ()
+    for _ in range(1_000_000):
+        nested = (nested,)
+    print(hash(nested))
     return scores.masked_fill(~mask, float("-inf"))
