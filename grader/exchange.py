@@ -65,8 +65,8 @@ class Line:
         self._printed = bytearray()
         self._pipes = list(self._worker.prints)
         self._poll = select.poll()
-        for pipe in self._pipes:
-            self._poll.register(pipe, select.POLLIN)
+        for fd in (*self._pipes, self._worker.channel.fileno()):
+            self._poll.register(fd, select.POLLIN)
         self._cpu_limit, self._cpu_start = START_SECONDS, 0.0
         self._looked = time.monotonic()
         self._deadline = self._looked + START_SECONDS
@@ -103,12 +103,15 @@ class Line:
         self._number += 1
         buffers = wire.frame(self._number, message)
         try:
-            self._refuse_unasked()
+            if self._poll.poll(0):  # mere prints, or what must not be there
+                self._refuse_unasked()
             for buffer in buffers:
                 self._send(memoryview(buffer))
+            self._wait(select.POLLIN)
             most = max(LEAST_ANSWER, ANSWER_FACTOR * sum(len(buffer) for buffer in buffers))
             number, answer = wire.read(self._fill, most=most, cuda=self._allowance.cuda)
-            self._drain()
+            if self._poll.poll(0):
+                self._drain()
             if number != self._number or type(answer) is not dict:
                 raise wire.WireError("an answer nobody asked for")
         except wire.WireError:
@@ -192,7 +195,7 @@ class Line:
     def _wait(self, event: int) -> None:
         """Wait until the channel is ready, draining prints; ends a worker that uses too much."""
         channel = self._worker.channel.fileno()
-        self._poll.register(channel, event)
+        self._poll.modify(channel, event)
         while True:
             ready = dict(self._poll.poll(TICK * 1000))
             if not ready.keys().isdisjoint(self._pipes):

@@ -38,30 +38,40 @@ class Unsendable(Exception):
 
 
 def describe(tensor: torch.Tensor) -> list[Any]:
-    """The fields of a tensor's header: dtype, shape, strides, requires_grad, device."""
+    """The fields of a tensor's header: dtype, shape, and if need be the rest.
+
+    The rest is strides, requires_grad and device; a contiguous tensor on the CPU that
+    requires no gradient, as most are, goes without.
+    """
     if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
         raise Unsendable("a tensor that is not dense")
     dtype, device = DTYPE_NAMES.get(tensor.dtype), str(tensor.device)
     if dtype is None:
         raise Unsendable(f"a tensor of dtype {tensor.dtype}")
-    if not DEVICE.match(device) or tensor.dim() > MAX_DIMENSIONS:
+    if not _is_known(device) or tensor.dim() > MAX_DIMENSIONS:
         raise Unsendable(f"a tensor on {device} with {tensor.dim()} dimensions")
+    if device == "cpu" and not tensor.requires_grad and tensor.is_contiguous():
+        return [dtype, list(tensor.shape)]
     return [dtype, list(tensor.shape), list(tensor.stride()), tensor.requires_grad, device]
+
+
+def _is_known(device: str) -> bool:
+    return device == "cpu" or DEVICE.match(device) is not None
 
 
 def size_of(tensor: torch.Tensor) -> int:
     """Bytes a tensor takes in a body."""
-    return 0 if tensor.device.type == "meta" else tensor.numel() * tensor.dtype.itemsize
+    return 0 if tensor.is_meta else tensor.numel() * tensor.itemsize
 
 
 def bytes_of(tensor: torch.Tensor) -> memoryview:
     """The elements in row-major order; a meta tensor has none."""
-    if tensor.device.type == "meta" or tensor.numel() == 0:
+    if tensor.is_meta or tensor.numel() == 0:
         return memoryview(b"")
     plain = tensor.detach()
     if plain.is_conj() or plain.is_neg():
         plain = plain.resolve_conj().resolve_neg()
-    return _memory(plain.cpu().contiguous())
+    return _memory((plain if plain.is_cpu else plain.cpu()).contiguous())
 
 
 def _memory(tensor: torch.Tensor) -> memoryview:
@@ -79,31 +89,37 @@ class TensorHeader(NamedTuple):
 
     dtype: torch.dtype
     shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    requires_grad: bool
-    device: str
     size: int  # bytes in the body
+    strides: tuple[int, ...] | None = None  # None: contiguous
+    requires_grad: bool = False
+    device: str = "cpu"
 
 
 def checked(fields: list[Any]) -> TensorHeader:
     """The header these fields claim; raises `WireError` for a claim that cannot be."""
-    if len(fields) != 5:
+    if len(fields) not in (2, 5):
         raise WireError("a tensor's header has the wrong number of fields")
-    name, shape, strides, requires_grad, device = fields
+    name = fields[0]
     if type(name) is not str or name not in DTYPES:
         raise WireError("unknown dtype")
-    if type(device) is not str or not DEVICE.match(device) or type(requires_grad) is not bool:
+    dtype, shape = DTYPES[name], _lengths(fields[1])
+    size = dtype.itemsize * math.prod(shape)
+    if size > MAX_BODY:
+        raise WireError("a tensor is too large")
+    if len(fields) == 2:
+        return TensorHeader(dtype, shape, size)
+    strides, requires_grad, device = _lengths(fields[2]), fields[3], fields[4]
+    if type(device) is not str or not _is_known(device) or type(requires_grad) is not bool:
         raise WireError("unknown device")
-    shape, strides, dtype = _lengths(shape), _lengths(strides), DTYPES[name]
     if len(strides) != len(shape):
         raise WireError("shape and strides differ in length")
-    size, span = dtype.itemsize * math.prod(shape), dtype.itemsize
+    span = 1
     for length, stride in zip(shape, strides, strict=True):
-        span += dtype.itemsize * max(length - 1, 0) * stride
-    if max(size, span) > MAX_BODY:
+        span += max(length - 1, 0) * stride
+    if span * dtype.itemsize > MAX_BODY:
         raise WireError("a tensor is too large")
     size = 0 if device == "meta" else size
-    return TensorHeader(dtype, shape, strides, requires_grad, device, size)
+    return TensorHeader(dtype, shape, size, strides, requires_grad, device)
 
 
 def _lengths(numbers: Any) -> tuple[int, ...]:
@@ -134,7 +150,7 @@ def filled(header: TensorHeader, fill: Fill) -> torch.Tensor:
 
 def as_sent(tensor: torch.Tensor, header: TensorHeader) -> torch.Tensor:
     """The tensor with the strides and requires_grad that its sender's had."""
-    if tensor.stride() != header.strides:
+    if header.strides is not None and tensor.stride() != header.strides:
         lengths = zip(header.shape, header.strides, strict=True)
         narrow = tuple(min(n, 1) if stride == 0 else n for n, stride in lengths)
         rebuilt = torch.empty_strided(

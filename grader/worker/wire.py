@@ -45,7 +45,7 @@ MAX_TEXT = 1 << 17  # characters
 
 # A tree is no deeper than MAX_DEPTH: there is no circle to be looked for.
 encoded = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-decoded = json.JSONDecoder().decode
+decoded = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,9 @@ def read(
     raw = bytearray(header_length)
     fill(memoryview(raw))
     try:
-        number, claims, tree = decoded(raw.decode("ascii"))
+        (number, claims, tree), end = decoded(raw.decode("ascii"))
+        if end < header_length:
+            raise WireError("more than a header")
         if len(claims) > MAX_PARTS:
             raise WireError("too many tensors")
         headers = [checked(fields) for fields in claims]

@@ -117,6 +117,13 @@ def test_one_tensor_passed_twice_arrives_as_one_object():
     assert first is second and first is not other
 
 
+def test_a_contiguous_tensor_may_come_without_strides_gradient_and_device():
+    frame = framed([1, [["float32", [2, 1]]], ["tensor", 0]], b"\0\0\x80\x3f\0\0\0\x40")
+    for faithful in (True, False):
+        _, tensor = wire.read(reader(frame), faithful=faithful)
+        assert torch.equal(tensor, torch.tensor([[1.0], [2.0]])) and not tensor.requires_grad
+
+
 def test_a_meta_tensor_has_no_bytes():
     frame = wire.frame(1, torch.empty(10**6, device="meta"))
     assert len(frame) == 1
@@ -188,6 +195,13 @@ def test_an_object_may_stay_behind_a_handle():
         framed([1, []]),
         framed(["one", [], None]),
         framed([True, [], None]),
+        framed([1, [["float32"]], None]),
+        framed([1, [["float32", [2], [1]]], None], bytes(8)),
+        framed([1, [["float99", [2]]], None], bytes(8)),
+        framed([1, [["float32", [-2]]], None], bytes(8)),
+        framed([1, [["float32", [1 << 40]]], None]),
+        framed([1, [["float32", [2]]], None], bytes(9)),
+        wire.PREFIX.pack(wire.MAGIC, 13, 0) + b"[1,[],null] 1",
         claiming("float99", body=8),
         claiming("object", body=8),
         claiming(shape=(-2,), body=8),
