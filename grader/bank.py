@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from grader.course import Course, Exercise
 from grader.errors import CourseFault
 from grader.model import Misconception
-from grader.outline import parsed
+from grader.outline import Definition, bound_as, names_in, parsed
 
 Program = TypeVar("Program", bound=Callable[..., Any])
 Namespace = dict[str, Any]
@@ -44,6 +44,7 @@ class Solution:
     functions: tuple[str, ...]
     misconceptions: tuple[Misconception, ...]
     builds_on: tuple[str, ...]  # names without number
+    mentions: Mapping[str, frozenset[str]]  # the names each definition or import mentions
 
 
 @dataclass
@@ -52,6 +53,8 @@ class Bank:
 
     course: Course
     _solutions: dict[str, Solution] = field(default_factory=dict)
+    _right: dict[str, Namespace] = field(default_factory=dict)  # executions shared by variants
+    _reach: dict[tuple[str, str, frozenset[str]], frozenset[str]] = field(default_factory=dict)
 
     def solution(self, exercise: Exercise) -> Solution:
         """The solution of an exercise; raises `CourseFault` where it cannot be compiled."""
@@ -77,7 +80,54 @@ class Bank:
 
     def variant(self, exercise: Exercise, wrongs: Sequence[Misconception]) -> Namespace:
         """The exercise's functions with each of `wrongs` in the place of what it stands in for."""
-        return self._execute(exercise, wrongs, {})
+        wrong_ones = {wrong.id.partition(".")[0] for wrong in wrongs}
+        done = {
+            right.id: self._right_namespace(right)
+            for right in self._family(exercise)
+            if wrong_ones.isdisjoint(one.id for one in self._family(right))
+        }
+        return dict(self._execute(exercise, wrongs, done))
+
+    def reach(
+        self, exercise: Exercise, name: str, without: frozenset[str] = frozenset()
+    ) -> frozenset[str]:
+        """What a function builds on, itself included, as "02_scaled_scores.dot_scores".
+
+        without: what is not to be passed through.
+        """
+        key = (exercise.id, name, without)
+        if key not in self._reach:
+            found, waiting = {f"{exercise.id}.{name}"}, [(exercise, name)]
+            while waiting:
+                for part in self._parts(*waiting.pop()):
+                    qualified = f"{part[0].id}.{part[1]}"
+                    if qualified not in found | without:
+                        found.add(qualified)
+                        waiting.append(part)
+            self._reach[key] = frozenset(found)
+        return self._reach[key]
+
+    def _parts(self, exercise: Exercise, name: str) -> Iterator[tuple[Exercise, str]]:
+        """What a definition mentions, where it was defined."""
+        solution = self.solution(exercise)
+        for mentioned in solution.mentions.get(name, ()):
+            owner, dot, original = mentioned.rpartition(".")
+            if dot:
+                yield self._named(owner), original
+            elif mentioned in solution.mentions:
+                yield exercise, mentioned
+
+    def _family(self, exercise: Exercise) -> tuple[Exercise, ...]:
+        """An exercise and all that it builds on."""
+        found = {exercise.id: exercise}
+        for name in self.solution(exercise).builds_on:
+            found |= {one.id: one for one in self._family(self._named(name))}
+        return tuple(found.values())
+
+    def _right_namespace(self, exercise: Exercise) -> Namespace:
+        if exercise.id not in self._right:
+            self._execute(exercise, (), self._right)
+        return self._right[exercise.id]
 
     def _named(self, name: str) -> Exercise:
         if name not in self._by_name:
@@ -106,31 +156,76 @@ class Bank:
         except Exception as error:
             says = f"{exercise.source.file}: {type(error).__name__}: {error}"
             raise CourseFault(says) from error
-        for wrong in wrongs:
-            owner, name = wrong.id.split(".")
-            if owner == exercise.id:
-                _rebind(namespace, wrong.function, name)
+        own = [wrong for wrong in wrongs if wrong.id.partition(".")[0] == exercise.id]
+        _rebind(namespace, {wrong.function: wrong.id.rpartition(".")[2] for wrong in own})
         done[exercise.id] = namespace
         return namespace
 
 
-def _rebind(namespace: Namespace, target: str, name: str) -> None:
-    """Let a wrong program stand in for its target; inside itself it still sees the right one."""
-    wrong = namespace[name]
-    if isinstance(wrong, types.FunctionType):
-        own = dict(namespace)
-        rebuilt = types.FunctionType(
-            wrong.__code__, own, wrong.__name__, wrong.__defaults__, wrong.__closure__
-        )
-        rebuilt.__kwdefaults__ = wrong.__kwdefaults__
-        wrong = rebuilt
-    namespace[target] = wrong
+def _rebind(namespace: Namespace, wrongs: Mapping[str, str]) -> None:
+    """Let wrong programs stand in for their targets.
+
+    Inside itself each sees the right function where its target is named, and the other
+    wrong programs where theirs are.
+    """
+    stand_ins: Namespace = {}
+    inside: list[tuple[str, Namespace]] = []
+    for target, name in wrongs.items():
+        wrong = namespace[name]
+        if isinstance(wrong, types.FunctionType):
+            own = dict(namespace)
+            inside.append((target, own))
+            wrong = _with_globals(wrong, own)
+        stand_ins[target] = wrong
+    for target, own in inside:
+        own |= {other: wrong for other, wrong in stand_ins.items() if other != target}
+    namespace |= stand_ins
+
+
+def rebound(namespace: Namespace, names: Namespace) -> Namespace:
+    """A program whose functions find these names bound to something else."""
+    module = namespace.get("__name__")
+    renewed: dict[int, Namespace] = {}  # by the identity of what a function sees
+
+    def renew(seen: Namespace) -> Namespace:
+        if id(seen) not in renewed:
+            own = renewed[id(seen)] = dict(seen)
+            for name, value in seen.items():
+                if isinstance(value, types.FunctionType) and value.__module__ == module:
+                    own[name] = _with_globals(value, renew(value.__globals__))
+            own |= names
+        return renewed[id(seen)]
+
+    return renew(namespace)
+
+
+def _with_globals(function: types.FunctionType, names: Namespace) -> types.FunctionType:
+    rebuilt = types.FunctionType(
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
+    )
+    rebuilt.__kwdefaults__ = function.__kwdefaults__
+    return rebuilt
 
 
 def _read(exercise: Exercise) -> Solution:
     tree = parsed(exercise.source.text, exercise.source.file)
     code = compile(tree, str(exercise.solution), "exec", dont_inherit=True)
-    return Solution(exercise, code, exercise.functions, exercise.misconceptions, _bases(tree))
+    return Solution(
+        exercise, code, exercise.functions, exercise.misconceptions, _bases(tree), _mentions(tree)
+    )
+
+
+def _mentions(tree: ast.Module) -> dict[str, frozenset[str]]:
+    """The names that each definition mentions, those from other solutions with their module."""
+    found: dict[str, frozenset[str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+            module = (node.module or "").removeprefix(PACKAGE)
+            for alias in node.names:
+                found[bound_as(alias)] = frozenset({f"{module}.{alias.name}"})
+        elif isinstance(node, Definition):
+            found[node.name] = frozenset(n for part in node.body for n in names_in(part))
+    return found
 
 
 def _bases(tree: ast.Module) -> tuple[str, ...]:

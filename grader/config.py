@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grader.errors import CourseFault
-from grader.model import Feedback
+from grader.model import CarryForward, Feedback
 
 DEVICES = ("cpu", "cuda", "auto")
 KEYS = ("title", "exercises", "policy", "limits", "exercise")
@@ -31,6 +31,7 @@ class Policy:
     feedback: Feedback = Feedback.PRACTICE
     seed: int = 2017
     device: str = "auto"
+    carry_forward: CarryForward = CarryForward.FULL
     imports: tuple[str, ...] = ()  # module names beyond what every submission may import
 
 
@@ -286,6 +287,7 @@ POLICY: Mapping[str, Check] = {
     "feedback": lambda value: Feedback(_one_of(*Feedback)(value)),
     "seed": _whole(0, LARGEST_SEED),
     "device": _one_of(*DEVICES),
+    "carry_forward": lambda value: CarryForward(_one_of(*CarryForward)(value)),
     "imports": _module_names,
 }
 LIMITS: Mapping[str, Check] = {

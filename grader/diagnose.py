@@ -1,77 +1,26 @@
-"""Which mistake is it? The wrong program that answers as the submission does."""
+"""Which mistake is it? The wrong programs that answer as the submission does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 
-import torch
-
-from grader.bank import Bank
-from grader.calls import Answer, Answerer, Call, Raised, Recorded, Value, in_process
-from grader.compare import agreement
-from grader.course import Exercise
+from grader.answers import alike
+from grader.atlas import Atlas, Evidence, Place, Wrongs
+from grader.calls import Answer, Raised, Value
 from grader.model import Certainty, Misconception
+from grader.pairs import pairs
 
 MOST_ALTERNATIVES = 3
-VISIBLE = 0.02  # of the reference's RMS: what counts as a different float
-
-Trace = tuple[Recorded, ...]  # the calls of one case of one step, in order
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What a submission answered in one step: its calls, case by case."""
-
-    step: str
-    function: str
-    values: bool  # a values step, not one on dtype, device or the like
-    passed: bool
-    cases: Mapping[str, Trace]
-
-
-@dataclass
-class Atlas:
-    """What the reference and each wrong program answer to the traces of one exercise.
-
-    A step's calls depend only on the seed, so an answer is computed once and serves
-    every submission.
-    """
-
-    bank: Bank
-    exercise: Exercise
-    _answerers: dict[str, Answerer] = field(default_factory=dict)
-    _answers: dict[tuple[str, str, int], Answer] = field(default_factory=dict)
-
-    def wrongs(self) -> tuple[Misconception, ...]:
-        """The wrong programs that may explain a failure here."""
-        return self.bank.misconceptions(self.exercise)
-
-    def reference(self, case: str, index: int, call: Call) -> Answer:
-        """What the reference answers to one call of a trace."""
-        return self._answer(None, case, index, call)
-
-    def of(self, wrong: Misconception, case: str, index: int, call: Call) -> Answer:
-        """What a wrong program makes the exercise answer to one call of a trace."""
-        return self._answer(wrong, case, index, call)
-
-    def _answer(self, wrong: Misconception | None, case: str, index: int, call: Call) -> Answer:
-        name = wrong.id if wrong else ""
-        key = (name, case, index)
-        if key not in self._answers:
-            if name not in self._answerers:
-                wrongs = (wrong,) if wrong else ()
-                self._answerers[name] = in_process(self.bank.variant(self.exercise, wrongs))
-            self._answers[key] = self._answerers[name](call)
-        return self._answers[key]
+MOST_CLASHES = 4  # one call in so many may raise where the other program answers
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """The mistakes that explain a failure, each alternative a group made together."""
 
-    alternatives: tuple[tuple[Misconception, ...], ...] = ()
+    alternatives: tuple[Wrongs, ...] = ()
 
     @property
     def certainty(self) -> Certainty:
@@ -81,189 +30,260 @@ class Diagnosis:
         return Certainty.UNIQUE if len(self.alternatives) == 1 else Certainty.AMBIGUOUS
 
 
+class Fit(IntEnum):
+    """What one step says of the thought that these mistakes were made."""
+
+    CONTRADICTS = 0  # they would show in it, and do not
+    SILENT = 1  # they would not show in it
+    IN_PART = 2  # they show in it, and something else does too
+    EXPLAINED = 3  # the answers are those of the mistakes throughout, and not the right ones
+
+
 def diagnose(
     atlas: Atlas, failed: Sequence[Evidence], all_steps: Sequence[Evidence]
 ) -> dict[str, Diagnosis]:
     """A diagnosis for every failed step, from what the submission answered in all of them.
 
-    A wrong program explains a step when it answers every call of it as the submission
-    did and some call visibly unlike the reference, and no step that passed contradicts it.
+    A name is given to a function as a whole: no call of it may contradict the mistake, and
+    every step that failed must show it, or be explained by another. Steps that a name does
+    not explain to the last number have none.
     """
-    found = {evidence.step: _explaining(atlas, evidence, all_steps) for evidence in failed}
-    certain = {wrongs[0].id for wrongs in found.values() if len(wrongs) == 1}
-    return {step: _settled(atlas, wrongs, certain, all_steps) for step, wrongs in found.items()}
+    found: dict[str, Diagnosis] = {}
+    for function in dict.fromkeys(evidence.function for evidence in failed):
+        steps = [evidence for evidence in failed if evidence.function == function]
+        found |= _Function(atlas, function, steps, all_steps).diagnoses()
+    return found
 
 
-def _settled(
-    atlas: Atlas, wrongs: list[Misconception], certain: set[str], all_steps: Sequence[Evidence]
-) -> Diagnosis:
-    """Of several explanations, those that also fit the rest of the file, if any do.
+@dataclass(frozen=True)
+class _Function:
+    """One function of a submission that failed in some steps."""
 
-    First what is certain in another step, then what agrees with every step that was run
-    (a wrong whole may come from a wrong part, unless the part was seen to be right), then
-    mistakes of this exercise's own.
-    """
-    for fits in (
-        lambda wrong: wrong.id in certain,
-        lambda wrong: _answers_alike(atlas, wrong, all_steps, strict=False),
-        lambda wrong: wrong.id.startswith(atlas.exercise.id + "."),
-    ):
-        if len(wrongs) > 1:
-            wrongs = [wrong for wrong in wrongs if fits(wrong)] or wrongs
-    if len(wrongs) > MOST_ALTERNATIVES:
-        return Diagnosis()
-    return Diagnosis(tuple((wrong,) for wrong in wrongs))
+    atlas: Atlas
+    name: str
+    failed: Sequence[Evidence]
+    all_steps: Sequence[Evidence]
 
+    def diagnoses(self) -> dict[str, Diagnosis]:
+        """A diagnosis for each of its failed steps."""
+        values = [step for step in self.failed if step.values]
+        sides = [step for step in self.failed if not step.values]
+        found = self._of_values(values)
+        named = {wrongs for alternatives in found.values() for wrongs in alternatives}
+        for side in sides:
+            found[side.step] = self._of_side(side, named)
+        return {step: _settled(alternatives) for step, alternatives in found.items()}
 
-def _explaining(
-    atlas: Atlas, failed: Evidence, all_steps: Sequence[Evidence]
-) -> list[Misconception]:
-    # Where a side step failed, the very thing that the loose comparison ignores is wrong.
-    for strict in (True, False) if failed.values else (True,):
-        found = [
+    # -- values ------------------------------------------------------------------
+
+    def _of_values(self, steps: list[Evidence]) -> dict[str, list[Wrongs]]:
+        """What explains each values step: single mistakes first, pairs where none covers all."""
+        if not steps:
+            return {}
+        best: dict[str, list[Wrongs]] = {step.step: [] for step in steps}
+        fits: dict[Wrongs, dict[str, Fit]] = {}
+        for tier in self._tiers():
+            fits |= self._fits(tier, steps)
+            whole = _explaining_all(fits)
+            if whole:
+                return {step.step: whole for step in steps}
+        best = _covering(fits, steps)
+        if not all(best.values()):
+            fits = self._fits(pairs(self.atlas, self._likely(), steps), steps)
+            whole = _explaining_all(fits)
+            if whole:
+                return {step.step: whole for step in steps}
+        return best
+
+    def _tiers(self) -> Iterable[list[Wrongs]]:
+        """Single mistakes: in this very function, then in what it builds on."""
+        own, others = [], []
+        for wrong in self._possible():
+            mine = wrong.function == self.name and self._is_own(wrong.id)
+            (own if mine else others).append((wrong,))
+        return own, others
+
+    def _possible(self) -> Wrongs:
+        """The wrong programs of what this function builds on that no part's steps refute."""
+        reach = self.atlas.bank.reach(self.atlas.exercise, self.name)
+        return tuple(
             wrong
-            for wrong in atlas.wrongs()
-            if _answers_alike(atlas, wrong, [failed], strict)
-            and (_shows(atlas, wrong, failed) or _shows_elsewhere(atlas, wrong, failed, all_steps))
-            and not _contradicted(atlas, wrong, failed, all_steps)
-        ]
-        if found:
-            return found
-    return []
-
-
-def _contradicted(
-    atlas: Atlas, wrong: Misconception, failed: Evidence, all_steps: Sequence[Evidence]
-) -> bool:
-    """Whether another step shows that this mistake is not made.
-
-    Only steps of the function that failed, and of the one the mistake is in, can tell: what
-    other functions do with it is the submission's own affair. A mistake in a part must be
-    what the part was seen to do, in the steps that it failed as well.
-    """
-    telling = [
-        e
-        for e in all_steps
-        if e.function == wrong.function != failed.function
-        or (e.passed and e.function == failed.function)
-    ]
-    return not _answers_alike(atlas, wrong, telling, strict=False)
-
-
-def _shows_elsewhere(
-    atlas: Atlas, wrong: Misconception, failed: Evidence, all_steps: Sequence[Evidence]
-) -> bool:
-    """Whether a step that only raised has the mistake that other steps of the function show.
-
-    Alike exceptions alone name nothing; here the wrong program raises where the submission
-    does, and answers as it does where both answer.
-    """
-    others = [e for e in all_steps if e.function == failed.function and not e.passed and e.values]
-    raised = any(isinstance(recorded.answer, Raised) for _, _, recorded in _calls([failed]))
-    return (
-        raised
-        and _answers_alike(atlas, wrong, others, strict=False)
-        and any(_shows(atlas, wrong, other) for other in others)
-    )
-
-
-def _calls(evidence: Iterable[Evidence]) -> Iterable[tuple[str, int, Recorded]]:
-    for piece in evidence:
-        for case, trace in piece.cases.items():
-            for index, recorded in enumerate(trace):
-                yield case, index, recorded
-
-
-def _answers_alike(
-    atlas: Atlas, wrong: Misconception, evidence: Sequence[Evidence], strict: bool
-) -> bool:
-    return all(
-        alike(recorded.answer, atlas.of(wrong, case, i, recorded.call), strict)
-        for case, i, recorded in _calls(evidence)
-    )
-
-
-def _shows(atlas: Atlas, wrong: Misconception, evidence: Evidence) -> bool:
-    """Whether the wrong program differs from the reference here in more than an exception."""
-    for case, i, recorded in _calls([evidence]):
-        answer = atlas.of(wrong, case, i, recorded.call)
-        if isinstance(answer, Value):
-            reference = atlas.reference(case, i, recorded.call)
-            if differs(answer, reference):
-                return True
-    return False
-
-
-def alike(answer: Answer, other: Answer, strict: bool = True) -> bool:
-    """Whether two answers to one call are the same up to rounding.
-
-    strict: dtypes and devices count. Exceptions are alike when their builtin types are;
-    an answer that never came is like no other.
-    """
-    match answer, other:
-        case Value(ours), Value(theirs):
-            return _values_alike(ours, theirs, strict)
-        case Raised(), Raised():
-            return answer.builtin == other.builtin
-    return False
-
-
-def _values_alike(ours: Any, theirs: Any, strict: bool) -> bool:
-    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
-        if ours.shape != theirs.shape or (strict and _kind(ours) != _kind(theirs)):
-            return False
-        if ours.device.type == "meta" or theirs.device.type == "meta":
-            return ours.device.type == theirs.device.type
-        return bool(agreement(ours, theirs).all())
-    if isinstance(ours, (list, tuple)) and type(ours) is type(theirs):
-        return len(ours) == len(theirs) and all(
-            _values_alike(a, b, strict) for a, b in zip(ours, theirs, strict=True)
+            for wrong in self.atlas.wrongs()
+            if _qualified(wrong) in reach
+            and (wrong.function == self.name or self._seen_in_part((wrong,)))
+            and not (self._is_own(wrong.id) and wrong.function in self._given)
         )
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return ours.keys() == theirs.keys() and all(
-            _values_alike(ours[key], theirs[key], strict) for key in ours
-        )
-    return type(ours) is type(theirs) and bool(ours == theirs)
 
+    @property
+    def _given(self) -> frozenset[str]:
+        return frozenset(name for step in self.failed for name in step.given)
 
-def differs(answer: Answer, reference: Answer) -> bool:
-    """Whether an answer is visibly not the reference's.
+    def _likely(self) -> Wrongs:
+        """The possible ones, those in the function itself first.
 
-    Booleans, whole numbers, shapes, dtypes and exceptions differ by any element, floats
-    by 2 % of the reference's root mean square.
-    """
-    if not isinstance(answer, Value) or not isinstance(reference, Value):
-        return not alike(answer, reference)
-    return _values_differ(answer.value, reference.value)
+        What only comes in through a part of this file that was seen to be right is left out.
+        """
+        bank, exercise = self.atlas.bank, self.atlas.exercise
+        right = {e.function for e in self.all_steps} - {self.name}
+        right -= {e.function for e in self.all_steps if not e.passed}
+        reach = bank.reach(exercise, self.name, frozenset(f"{exercise.id}.{r}" for r in right))
+        possible = [w for w in self._possible() if _qualified(w) in reach]
+        return tuple(sorted(possible, key=lambda w: (w.function != self.name, not self._is_own(w.id))))
 
+    def _seen_in_part(self, wrongs: Wrongs) -> bool:
+        """Whether a part of this file answered as the mistake in it would have it.
 
-def _values_differ(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
-        if ours.shape != theirs.shape or _kind(ours) != _kind(theirs):
+        A part that was not asked says nothing; neither do exercises that are no part of the
+        file.
+        """
+        if not self._is_own(wrongs[0].id):
             return True
-        if theirs.device.type == "meta":
+        steps = [e for e in self.all_steps if e.function == wrongs[0].function]
+        return all(self._alike(wrongs, place, False) for e in steps for place in e.calls())
+
+    def _is_own(self, wrong_id: str) -> bool:
+        return wrong_id.partition(".")[0] == self.atlas.exercise.id
+
+    def _fits(
+        self, candidates: Iterable[Wrongs], steps: Sequence[Evidence]
+    ) -> dict[Wrongs, dict[str, Fit]]:
+        """How each candidate fits each failed step; those that a call contradicts are left out."""
+        passed = [e for e in self.all_steps if e.function == self.name and e.passed]
+        found: dict[Wrongs, dict[str, Fit]] = {}
+        for wrongs in candidates:
+            fits = {}
+            for step in steps:
+                fits[step.step] = self._fit(wrongs, step)
+                if fits[step.step] is Fit.CONTRADICTS:
+                    break
+            else:
+                shown = any(fit > Fit.SILENT for fit in fits.values())
+                if not shown or self._clashes(wrongs, steps):
+                    continue
+                if not any(self._refuted(wrongs, step) for step in passed):
+                    found[wrongs] = self._with_raised(wrongs, fits, steps)
+        return found
+
+    def _fit(self, wrongs: Wrongs, step: Evidence) -> Fit:
+        """What one failed step says of these mistakes."""
+        places = list(step.calls())
+        for place in places:  # most candidates end here, at the first call they change
+            if self._contradicts(wrongs, place):
+                return Fit.CONTRADICTS
+        visible = [place for place in places if self.atlas.visible(wrongs, place)]
+        if not visible:
+            return Fit.SILENT
+        if all(self._alike(wrongs, place, False) for place in places):
+            return Fit.EXPLAINED
+        return Fit.IN_PART
+
+    def _contradicts(self, wrongs: Wrongs, place: Place) -> bool:
+        """Whether a call would show these mistakes, and shows none of them."""
+        if not self.atlas.visible(wrongs, place):
             return False
-        if not theirs.is_floating_point():
-            return not torch.equal(ours, theirs)
-        return _floats_differ(ours.cpu().double(), theirs.cpu().double())
-    if isinstance(ours, (list, tuple)) and type(ours) is type(theirs) and len(ours) == len(theirs):
-        return any(_values_differ(a, b) for a, b in zip(ours, theirs, strict=True))
-    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
-        return any(_values_differ(ours[key], theirs[key]) for key in ours)
-    return not _values_alike(ours, theirs, strict=True)
+        reference, answer = self.atlas.reference(place), self.atlas.of(wrongs, place)
+        if alike(place.answer, reference):
+            return True
+        if _raised(place.answer) != _raised(answer):
+            return False  # which shapes a mistake makes impossible is a matter of style
+        return not (self._alike(wrongs, place, False) or place.shows(answer, reference))
+
+    def _clashes(self, wrongs: Wrongs, steps: Sequence[Evidence]) -> bool:
+        """Whether too often one of the two raised where the other answered."""
+        visible = [p for s in steps for p in s.calls() if self.atlas.visible(wrongs, p)]
+        odd = sum(_raised(p.answer) != _raised(self.atlas.of(wrongs, p)) for p in visible)
+        return odd * MOST_CLASHES > len(visible)
+
+    def _refuted(self, wrongs: Wrongs, passed: Evidence) -> bool:
+        """Whether a step that passed would not have, with these mistakes made."""
+        return any(
+            self.atlas.visible(wrongs, place) and not self._alike(wrongs, place, True)
+            for place in passed.calls()
+        )
+
+    def _with_raised(
+        self, wrongs: Wrongs, fits: dict[str, Fit], steps: Sequence[Evidence]
+    ) -> dict[str, Fit]:
+        """Alike exceptions alone explain nothing: some step must show the mistake in values."""
+        if any(self._shows_values(wrongs, step) for step in steps if fits[step.step] > Fit.SILENT):
+            return fits
+        return {step: min(fit, Fit.SILENT) for step, fit in fits.items()}
+
+    def _shows_values(self, wrongs: Wrongs, step: Evidence) -> bool:
+        return any(
+            isinstance(place.answer, Value)
+            and isinstance(self.atlas.of(wrongs, place), Value)
+            and self.atlas.visible(wrongs, place)
+            for place in step.calls()
+        )
+
+    def _alike(self, wrongs: Wrongs, place: Place, strict: bool) -> bool:
+        return place.is_like(self.atlas.of(wrongs, place), self.atlas.reference(place), strict)
+
+    # -- side steps --------------------------------------------------------------
+
+    def _of_side(self, side: Evidence, named: set[Wrongs]) -> list[Wrongs]:
+        """What explains a step on dtype, device, arguments or gradients.
+
+        There the very thing that a loose comparison ignores is wrong. A mistake that the
+        values steps have shown comes first.
+        """
+        already = [wrongs for wrongs in named if self._explains_side(wrongs, side)]
+        if already:
+            return already
+        for tier in self._tiers():
+            found = [
+                wrongs
+                for wrongs in tier
+                if self._explains_side(wrongs, side) and self._shows_values(wrongs, side)
+            ]
+            if found:
+                return found
+        return []
+
+    def _explains_side(self, wrongs: Wrongs, side: Evidence) -> bool:
+        passed = [e for e in self.all_steps if e.function == self.name and e.values and e.passed]
+        return (
+            all(self._alike(wrongs, place, True) for place in side.calls())
+            and any(self.atlas.visible(wrongs, place) for place in side.calls())
+            and not any(self._refuted(wrongs, step) for step in passed)
+        )
 
 
-def _kind(tensor: torch.Tensor) -> tuple[torch.dtype, str]:
-    return tensor.dtype, tensor.device.type
+def _raised(answer: Answer) -> bool:
+    return isinstance(answer, Raised)
 
 
-def _floats_differ(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
-    finite = ours.isfinite() & theirs.isfinite()
-    special = (ours == theirs) | (ours.isnan() & theirs.isnan())
-    if not (finite | special).all():
-        return True
-    sizes = theirs[theirs.isfinite()]
-    if not sizes.numel():
-        return False
-    scale = max(sizes.square().mean().sqrt().item(), 1e-12)
-    return bool(((ours - theirs)[finite].abs() > VISIBLE * scale).any())
+def _qualified(wrong: Misconception) -> str:
+    """The function a wrong program stands in for, with its exercise."""
+    return f"{wrong.id.partition('.')[0]}.{wrong.function}"
+
+
+def _explaining_all(fits: dict[Wrongs, dict[str, Fit]]) -> list[Wrongs]:
+    return [w for w, by_step in fits.items() if min(by_step.values()) is Fit.EXPLAINED]
+
+
+def _covering(
+    fits: dict[Wrongs, dict[str, Fit]], steps: Sequence[Evidence]
+) -> dict[str, list[Wrongs]]:
+    """Of mistakes that each explain some steps, those that leave no step without a trace.
+
+    Of several for one step, those that explain the most steps.
+    """
+    explaining = {
+        step.step: [w for w, by_step in fits.items() if by_step[step.step] is Fit.EXPLAINED]
+        for step in steps
+    }
+    unexplained = [step for step, found in explaining.items() if not found]
+    reach = {w: sum(fit is Fit.EXPLAINED for fit in by.values()) for w, by in fits.items()}
+    best: dict[str, list[Wrongs]] = {}
+    for step, found in explaining.items():
+        traced = [w for w in found if all(fits[w][one] is Fit.IN_PART for one in unexplained)]
+        most = max((reach[w] for w in traced), default=0)
+        best[step] = [w for w in traced if reach[w] == most]
+    return best
+
+
+def _settled(alternatives: list[Wrongs]) -> Diagnosis:
+    """More alternatives than a few tell a learner nothing."""
+    return Diagnosis(tuple(alternatives) if len(alternatives) <= MOST_ALTERNATIVES else ())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.errors import GraderFault
+from grader.given import Given
 from grader.sandbox import Nursery, Worker
 from grader.worker import wire
 from grader.worker.limits import WorkerLimits
@@ -93,8 +94,10 @@ class Line:
         self._looked = time.monotonic()
         self._deadline = self._looked + WALL_FACTOR * cpu_seconds
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, message: dict[str, Any], given: Given | None = None) -> dict[str, Any]:
         """The worker's answer to one message.
+
+        given: what the worker may ask for while it is at it; nothing, where it is None.
 
         Raises `WorkerDied` when there is none in time, and `wire.WireError` when what
         came back is not an answer; both end the worker. Raises `wire.Unsendable` when
@@ -107,17 +110,32 @@ class Line:
                 self._refuse_unasked()
             for buffer in buffers:
                 self._send(memoryview(buffer))
-            self._wait(select.POLLIN)
             most = max(LEAST_ANSWER, ANSWER_FACTOR * sum(len(buffer) for buffer in buffers))
-            number, answer = wire.read(self._fill, most=most, cuda=self._allowance.cuda)
-            if self._poll.poll(0):
-                self._drain()
-            if number != self._number or type(answer) is not dict:
-                raise wire.WireError("an answer nobody asked for")
+            answer = self._receive(most)
+            while given is not None and "ask" in answer:
+                self._reply(given, answer["ask"])
+                answer = self._receive(most)
         except wire.WireError:
             self.close()
             raise
         return answer
+
+    def _receive(self, most: int) -> dict[str, Any]:
+        self._wait(select.POLLIN)
+        number, answer = wire.read(self._fill, most=most, cuda=self._allowance.cuda)
+        if self._poll.poll(0):
+            self._drain()
+        if number != self._number or type(answer) is not dict:
+            raise wire.WireError("an answer nobody asked for")
+        return answer
+
+    def _reply(self, given: Given, question: Any) -> None:
+        """Answer a question of the worker's; the time that takes is not the submission's."""
+        started = time.monotonic()
+        buffers = wire.frame(self._number, given.answer(question))
+        self._deadline += time.monotonic() - started
+        for buffer in buffers:
+            self._send(memoryview(buffer))
 
     def printed(self) -> str:
         """What the submission printed since the step began, bounded, undecodable bytes marked."""

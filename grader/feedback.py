@@ -144,20 +144,33 @@ def _article(what: str) -> str:
 
 def case_of(
     call: Call, contract: Callable[..., Any], answer: Answer, expected: Answer | None,
-    difference: Difference | None,
+    difference: Difference | None, beside: Sequence[str] = (),
 ) -> Case:  # fmt: skip
-    """The failing case: the call, its inputs, what came back, and how it differs."""
+    """The failing case: the call, its inputs, what came back, and how it differs.
+
+    beside: the functions that were answered correctly for it.
+    """
     named = _named_inputs(call, contract)
     inputs = tuple((name, words.shown(value)) for name, value in named if value is not None)
     compared = isinstance(answer, Value) and call.mode != "strays" and _tells(difference)
     return Case(
-        call=_call_text(call, contract),
+        call=_call_text(call, contract) + _beside(beside),
         inputs=inputs,
         returned=_shown(answer, difference) if compared else "",
         expected=_shown(expected, difference, theirs=True) if compared else "",
         difference=difference.says if difference else "",
         pattern=difference.pattern if difference else "",
     )
+
+
+def _beside(functions: Sequence[str]) -> str:
+    return f" beside a right {' and '.join(functions)}" if functions else ""
+
+
+def right_in_itself(function: str, waits_for: Sequence[str]) -> str:
+    """What a step says that fails only because of earlier functions."""
+    waits = " and ".join(f"`{name}`" for name in waits_for)
+    return f"`{function}` is right in itself" + (f"; it waits for {waits}." if waits else ".")
 
 
 def _tells(difference: Difference | None) -> bool:

@@ -6,18 +6,21 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TypeVar
 
 import torch
 
 from grader import __version__, feedback
+from grader.atlas import Atlas, Place
 from grader.bank import Bank, Namespace
 from grader.calls import Value
+from grader.carrying import Again, Attempt, attempt
 from grader.course import Course, Exercise
-from grader.diagnose import Atlas, Diagnosis, Evidence, diagnose
+from grader.diagnose import Diagnosis, diagnose
 from grader.exchange import Allowance
-from grader.model import Case, Environment, Feedback, Hashes, Report, StepResult, Verdict
+from grader.model import CarryForward, Case, Environment, Feedback, Hashes, Report, StepResult, Verdict
 from grader.operations import Operation, kernels_of, names_of
 from grader.plugin import Collected, with_suite
 from grader.rules import PLAIN_IMPORTS, Finding, forbidden_calls
@@ -52,12 +55,12 @@ class Examiner:
     def report(self, submission: Submission, nursery: Nursery) -> Report:
         """Grade a submission in workers of this nursery."""
         started = time.perf_counter()
-        findings = self._forbidden_calls(submission)
         seat = WorkerSeat(submission, self._rules(), nursery, self._allowance())
+        look = partial(self._forbidden_calls, submission)
+        sitting = Sitting(self.paper, submission, seat, self._unwritten(submission), look)
         try:
-            sitting = Sitting(self.paper, submission, seat, self._unwritten(submission), findings)
-            outcomes = sitting.outcomes()
-            results = self.results(outcomes)
+            made = attempt(sitting)
+            results = self.results(made)
         finally:
             seat.close()
         return Report(
@@ -66,7 +69,7 @@ class Examiner:
             steps=results, hashes=self.hashes,
             environment=_environment(self.terms.device),
             seconds=time.perf_counter() - started,
-            notes=self._notes(outcomes, findings),
+            notes=self._notes(made.outcomes, sitting.findings),
         )  # fmt: skip
 
     def _notes(
@@ -84,50 +87,54 @@ class Examiner:
             notes += [outcome.message for outcome in outcomes if outcome.of_the_file]
         return tuple(dict.fromkeys(notes))
 
-    def outcomes_of_program(self, program: Namespace) -> list[StepOutcome]:
+    def attempt_of_program(self, program: Namespace) -> Attempt:
         """The outcomes of one of the course's own programs, run in this process."""
-        submission = Submission("", "", "", None)
-        return Sitting(self.paper, submission, ProgramSeat(program)).outcomes()
+        sitting = Sitting(self.paper, Submission("", "", "", None), ProgramSeat(program))
+        return attempt(sitting)
 
-    def results(self, outcomes: Sequence[StepOutcome]) -> tuple[StepResult, ...]:
+    def results(self, made: Attempt) -> tuple[StepResult, ...]:
         """The outcomes with their diagnoses and failing cases."""
-        evidence = {
-            outcome.step.id: Evidence(
-                step=outcome.step.id,
-                function=outcome.step.function,
-                values=not outcome.step.needs,
-                passed=outcome.verdict is Verdict.PASSED,
-                cases=outcome.evidence,
-            )
-            for outcome in outcomes
-            if outcome.evidence
-        }
-        failed = [
-            evidence[outcome.step.id]
-            for outcome in outcomes
-            if outcome.verdict in (Verdict.FAILED, Verdict.RAISED) and outcome.evidence
-        ]
-        found = diagnose(self.paper.atlas, failed, list(evidence.values()))
-        return tuple(self._result(o, found.get(o.step.id, Diagnosis())) for o in outcomes)
+        found = diagnose(self.paper.atlas, *made.testimony())
+        return tuple(
+            self._carried(again)
+            if (again := made.again.get(one.step.id)) and again.right_in_itself
+            else self._result(made.own_outcome(one), found.get(one.step.id, Diagnosis()), again)
+            for one in made.outcomes
+        )
 
-    def _result(self, outcome: StepOutcome, diagnosis: Diagnosis) -> StepResult:
+    def _carried(self, again: Again) -> StepResult:
+        """The result of a step that fails only because of an earlier function."""
+        step = again.before.step
+        counts = self.course.settings.policy.carry_forward is CarryForward.FULL
+        return StepResult(
+            step=step, verdict=Verdict.PASSED if counts else again.before.verdict,
+            points=step.points if counts else 0, carried_forward=True, waits_for=again.asked,
+            message=feedback.right_in_itself(step.function, again.asked),
+            output=again.outcome.output, seconds=again.outcome.seconds,
+        )  # fmt: skip
+
+    def _result(
+        self, outcome: StepOutcome, diagnosis: Diagnosis, again: Again | None
+    ) -> StepResult:
+        beside = again.asked if again and again.tells_more else ()
         return StepResult(
             step=outcome.step, verdict=outcome.verdict,
             points=outcome.step.points if outcome.verdict is Verdict.PASSED else 0,
             message=outcome.message, diagnoses=diagnosis.alternatives,
-            certainty=diagnosis.certainty, case=self._case(outcome), line=outcome.line,
+            certainty=diagnosis.certainty, case=self._case(outcome, beside), line=outcome.line,
             output=outcome.output, seconds=outcome.seconds,
         )  # fmt: skip
 
-    def _case(self, outcome: StepOutcome) -> Case | None:
+    def _case(self, outcome: StepOutcome, beside: Sequence[str]) -> Case | None:
         if outcome.shown is None:
             return None
         case, index = outcome.shown.case, outcome.shown.index
         recorded = outcome.evidence[case][index]
-        expected = self.paper.atlas.reference(case, index, recorded.call)
+        expected = self.paper.atlas.reference(Place(case, index, recorded))
         return feedback.case_of(
             recorded.call, self.paper.reference[recorded.call.function], recorded.answer,
             expected if isinstance(recorded.answer, Value) else None, outcome.difference,
+            beside,
         )  # fmt: skip
 
     def _unwritten(self, submission: Submission) -> frozenset[str]:
@@ -135,10 +142,12 @@ class Examiner:
             return frozenset()
         return untouched(submission.source, self.paper.functions)
 
-    def _forbidden_calls(self, submission: Submission) -> tuple[Finding, ...]:
+    def _forbidden_calls(
+        self, submission: Submission, given: Sequence[str]
+    ) -> tuple[Finding, ...]:
         if submission.tree is None:
             return ()
-        return forbidden_calls(submission.tree, self._forbidden, self.paper.functions)
+        return forbidden_calls(submission.tree, self._forbidden, self.paper.functions, given)
 
     @property
     def _forbidden(self) -> frozenset[Operation]:

@@ -28,6 +28,13 @@ class Feedback(StrEnum):
     HOMEWORK = "homework"
 
 
+class CarryForward(StrEnum):
+    """What a function is worth that fails only because an earlier one is wrong."""
+
+    FULL = "full"
+    NONE = "none"
+
+
 class Certainty(StrEnum):
     """How sure a diagnosis is: one mistake explains it, a few do, or none that is known."""
 
@@ -80,7 +87,8 @@ class StepResult:
     message: str = ""  # what, where, and what to do: second person, no traceback
     diagnoses: tuple[tuple[Misconception, ...], ...] = ()  # alternatives of mistakes made together
     certainty: Certainty = Certainty.NONE
-    carried_forward: bool = False
+    carried_forward: bool = False  # right in itself, beside right earlier functions
+    waits_for: tuple[str, ...] = ()  # the earlier functions that are wrong, if it was
     case: Case | None = None
     line: int | None = None  # in the learner's own file, counted from 1
     output: str = ""  # what the submission printed during the step, escaped and bounded

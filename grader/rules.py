@@ -40,13 +40,19 @@ class Finding:
 
 
 def forbidden_calls(
-    tree: ast.Module, forbidden: frozenset[Operation], functions: Sequence[str]
+    tree: ast.Module,
+    forbidden: frozenset[Operation],
+    functions: Sequence[str],
+    given: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
-    """Every use of a forbidden operation, in the order of lines."""
+    """Every use of a forbidden operation, in the order of lines.
+
+    given: functions of the module that something else stands in for; they lead nowhere.
+    """
     code = Code(tree)
     judge = _Judge(code, doors_of(forbidden), {m for op in forbidden for m in op.methods})
     places = [*judge.uses(), *judge.graded_imports(functions)]
-    reached = {name: code.reached_from(name) for name in functions}
+    reached = {name: code.reached_from(name, given) for name in functions}
     found = {
         Finding(operation, spelling, line, tuple(f for f in functions if region in reached[f]))
         for operation, spelling, line, region in places

@@ -110,11 +110,11 @@ class Code:
                 self.names[use] = name
                 place.region.leads_to.add(name)
 
-    def reached_from(self, name: str) -> set[Region]:
-        """All that may run when the module's `name` is called, or a public method of it."""
+    def reached_from(self, name: str, without: Iterable[str] = ()) -> set[Region]:
+        """All that may run when the module's `name`, or a public method of it, is called."""
         graded = self.module.names.get(name, Name())
         asked = {m for b in graded.bindings for m, _ in b.region.methods if not m.startswith("_")}
-        names, regions = {graded}, set[Region]()
+        names, regions = {graded, *map(self.module.names.get, without)}, set[Region]()
         waiting: defaultdict[str, list[Region]] = defaultdict(list)  # methods by name
         todo = [binding.region for binding in graded.bindings]
         while todo:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from grader.bank import rebound
 from grader.calls import Answer, Answerer, Call, Died, Garbled, Raised, Value, in_process
 from grader.exchange import Allowance, Line, WorkerDied
+from grader.given import Given
 from grader.sandbox import Nursery
 from grader.student import over, read_answer
 from grader.submissions import Submission
@@ -31,6 +33,9 @@ class Seat(Protocol):
     def close(self) -> None:
         """Leave."""
 
+    def in_company(self, given: Given) -> Seat:
+        """A fresh seat for the same submission, in which these functions are answered for it."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -46,8 +51,10 @@ class WorkerSeat:
     """A submission in a worker of its own; a fresh one after a death."""
 
     def __init__(
-        self, submission: Submission, rules: Rules, nursery: Nursery, allowance: Allowance
-    ) -> None:
+        self, submission: Submission, rules: Rules, nursery: Nursery, allowance: Allowance,
+        given: Given | None = None,
+    ) -> None:  # fmt: skip
+        self._given = given
         self._submission = submission
         self._rules = rules
         self._nursery = nursery
@@ -57,8 +64,17 @@ class WorkerSeat:
         self._spent = 0.0  # CPU seconds of workers that have ended
         self._last_prints = ""  # of a load that failed, or of a step that lost its worker
 
+    def in_company(self, given: Given) -> WorkerSeat:
+        """A fresh seat, with the time that is left; this one is left."""
+        self.close()
+        seat = WorkerSeat(self._submission, self._rules, self._nursery, self._allowance, given)
+        seat._spent = self._spent
+        return seat
+
     def begin_step(self, afresh: bool) -> Answer | None:
         """Load the submission if need be; an answer where that failed, or no time is left."""
+        if self._given:
+            self._given.begin_step()
         if afresh:
             self.close()
         if self._unloadable is None:
@@ -84,7 +100,7 @@ class WorkerSeat:
     def answerer(self) -> Answerer:
         """The worker's answers; a death ends the worker, and the next step gets a fresh one."""
         assert self._line is not None
-        ask = over(self._line)
+        ask = over(self._line, self._given)
 
         def answer(call: Call) -> Answer:
             if self._line is None:
@@ -124,6 +140,7 @@ class WorkerSeat:
                         "operations": list(self._rules.operations),
                         "imports": list(self._rules.imports),
                         "device": self._rules.device,
+                        "given": list(self._given.names) if self._given else [],
                     }
                 )
             )
@@ -148,11 +165,20 @@ class WorkerSeat:
 class ProgramSeat:
     """One of the course's own programs, answered in this process."""
 
-    def __init__(self, namespace: dict[str, Any]) -> None:
+    def __init__(self, namespace: dict[str, Any], given: Given | None = None) -> None:
+        self._namespace = namespace
+        self._given = given
         self._answerer = in_process(namespace)
+
+    def in_company(self, given: Given) -> ProgramSeat:
+        """The program with its names for these functions bound to the given ones."""
+        names = {name: given.answering(name) for name in given.names}
+        return ProgramSeat(rebound(self._namespace, names), given)
 
     def begin_step(self, afresh: bool) -> Answer | None:
         """Nothing to make ready."""
+        if self._given:
+            self._given.begin_step()
         return None
 
     def answerer(self) -> Answerer:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from grader import feedback
 from grader.bank import Namespace
 from grader.calls import Answer, Died, Value, in_process
 from grader.compare import Difference, Different, difference
-from grader.diagnose import Atlas, Trace
+from grader.given import Given
+from grader.atlas import Atlas, Place, Trace
 from grader.model import Step, Verdict
 from grader.plugin import CaseOutcome, Cast, Collected
 from grader.rules import Finding
@@ -63,6 +65,13 @@ class StepOutcome:
     by_the_wall: bool = False  # ended while it waited
 
 
+Look = Callable[[Sequence[str]], Sequence[Finding]]  # without what is given
+
+
+def _nothing_forbidden(given: Sequence[str]) -> Sequence[Finding]:
+    return ()
+
+
 @dataclass
 class Sitting:
     """A submission in its seat, with the paper before it."""
@@ -71,19 +80,36 @@ class Sitting:
     submission: Submission
     seat: Seat
     unwritten: frozenset[str] = frozenset()  # functions whose stub is untouched
-    findings: Sequence[Finding] = ()  # forbidden calls seen in the syntax tree
+    look: Look = _nothing_forbidden  # for forbidden calls in the syntax tree
+    given: tuple[str, ...] = ()  # functions that are answered for it
     timeouts: dict[str, list[StepOutcome]] = field(default_factory=dict)  # by function
+
+    @cached_property
+    def findings(self) -> Sequence[Finding]:
+        """The forbidden calls in what is left of the submission beside what it is given."""
+        return self.look(self.given)
+
+    def in_company(self, given: Given) -> Sitting:
+        """The same paper once more, for a submission that is given some functions."""
+        seat = self.seat.in_company(given)
+        return Sitting(
+            self.paper, self.submission, seat, self.unwritten, self.look, given.names
+        )
 
     def outcomes(self) -> list[StepOutcome]:
         """The outcome of every step, in order."""
         passed: set[str] = set()
         outcomes = []
         for step in self.paper.suite.steps:
-            outcome = self._without_running(step, passed) or self._run(step)
+            outcome = self.outcome(step, passed)
             if outcome.verdict is Verdict.PASSED:
                 passed.add(step.id)
             outcomes.append(outcome)
         return outcomes
+
+    def outcome(self, step: Step, passed: set[str]) -> StepOutcome:
+        """The outcome of one step, with the ids of those that have passed."""
+        return self._without_running(step, passed) or self._run(step)
 
     def _without_running(self, step: Step, passed: set[str]) -> StepOutcome | None:
         """The outcome of a step that need not, or must not, be run."""
@@ -211,7 +237,7 @@ class Sitting:
 
     def _against_reference(self, case: str, index: int, trace: Trace) -> Difference | None:
         recorded = trace[index]
-        expected = self.paper.atlas.reference(case, index, recorded.call)
+        expected = self.paper.atlas.reference(Place(case, index, recorded))
         if not isinstance(recorded.answer, Value) or not isinstance(expected, Value):
             return None
         return difference(recorded.answer.value, expected.value, values_only=True)

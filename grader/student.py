@@ -20,6 +20,7 @@ from grader.calls import (
     Value,
 )
 from grader.exchange import Line, WorkerDied
+from grader.given import Given
 from grader.worker import wire
 from grader.worker.parts import copied
 
@@ -110,8 +111,8 @@ def _named(path: str, names: list[str]) -> str:
     return (names[int(first)] if known else first) + dot + rest
 
 
-def over(line: Line) -> Answerer:
-    """Answers from a worker at the other end of a line."""
+def over(line: Line, given: Given | None = None) -> Answerer:
+    """Answers from a worker at the other end of a line, with what it may ask for meanwhile."""
 
     def answer(call: Call) -> Answer:
         request = {
@@ -119,7 +120,7 @@ def over(line: Line) -> Answerer:
             "args": tuple(call.args), "kwargs": call.kwargs, "cotangent": call.cotangent,
         }  # fmt: skip
         try:
-            return read_answer(line.ask(request))
+            return read_answer(line.ask(request, given))
         except WorkerDied as died:
             return Died(died.how, died.detail, died.by_the_wall)
         except wire.WireError as error:

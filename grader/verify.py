@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from grader.bank import Bank, Namespace
 from grader.calls import Recorded, Value
 from grader.course import Course, Exercise
-from grader.diagnose import Atlas, alike, differs
+from grader.answers import alike, differs
+from grader.atlas import Atlas, Place
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
 from grader.sitting import StepOutcome
@@ -60,7 +61,7 @@ def _figures(examiner: Examiner) -> Figures:
     exercise, bank = examiner.exercise, examiner.paper.atlas.bank
     own = bank.solution(exercise).misconceptions
     trials = {wrong.id: Trial.of(examiner, wrong) for wrong in own}
-    right = examiner.outcomes_of_program(examiner.paper.reference)
+    right = examiner.attempt_of_program(examiner.paper.reference).outcomes
     findings = (
         *_of_declarations(exercise),
         *_of_reference(right),
@@ -99,8 +100,8 @@ class Trial:
     def of(cls, examiner: Examiner, wrong: Misconception) -> Trial:
         """Grade one wrong program in this process."""
         atlas = examiner.paper.atlas
-        outcomes = examiner.outcomes_of_program(atlas.bank.variant(examiner.exercise, (wrong,)))
-        return cls(wrong, atlas, tuple(outcomes), examiner.results(outcomes))
+        made = examiner.attempt_of_program(atlas.bank.variant(examiner.exercise, (wrong,)))
+        return cls(wrong, atlas, made.outcomes, examiner.results(made))
 
     @property
     def kills(self) -> frozenset[str]:
@@ -112,7 +113,7 @@ class Trial:
         """Whether some step fails on it, and for what it returns, not only for what it raises."""
         return bool(self.kills) and any(
             isinstance(recorded.answer, Value)
-            and differs(recorded.answer, self.atlas.reference(case, i, recorded.call))
+            and differs(recorded.answer, self.atlas.reference(Place(case, i, recorded)))
             for outcome in self.outcomes
             if outcome.step.id in self.kills
             for case, trace in outcome.evidence.items()
@@ -204,7 +205,7 @@ def _of_reference(right: Sequence[StepOutcome]) -> Iterator[Said]:
 def _of_stub(examiner: Examiner) -> Iterator[Said]:
     """The stub, run as it is, passes nothing; the one on disk has not drifted."""
     exercise = examiner.exercise
-    for outcome in examiner.outcomes_of_program(_stub_program(exercise)):
+    for outcome in examiner.attempt_of_program(_stub_program(exercise)).outcomes:
         if outcome.verdict is Verdict.PASSED:
             yield outcome.step.id, "the untouched stub passes"
     if not exercise.stub.exists():  # a learner may have moved it

@@ -93,10 +93,10 @@ def waits_for(report: Report, result: StepResult) -> tuple[int, ...]:
 
 def carried(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Each function that is right in itself, with the earlier ones that it waits for."""
-    functions = _functions(report)
-    for at, function in enumerate(functions):
-        if any(result.carried_forward for result in _of(report, function)):
-            yield function, tuple(name for name in functions[:at] if _is_wrong(report, name))
+    for function in _functions(report):
+        mine = [result for result in _of(report, function) if result.carried_forward]
+        if mine:
+            yield function, tuple(dict.fromkeys(n for one in mine for n in one.waits_for))
 
 
 def _went_wrong(report: Report, result: StepResult) -> bool:

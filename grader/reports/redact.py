@@ -46,5 +46,6 @@ def _withheld(result: StepResult, *, of_the_file: bool) -> StepResult:
         diagnoses=result.diagnoses,
         certainty=result.certainty,
         carried_forward=result.carried_forward,
+        waits_for=result.waits_for,
         line=result.line if of_the_file else None,
     )

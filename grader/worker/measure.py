@@ -8,13 +8,13 @@ devices gains at most the side step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from grader.worker.devices import strays
-from grader.worker.parts import mapped
+from grader.worker.parts import mapped, with_paths
 
 Function = Callable[..., Any]
 
@@ -47,7 +47,7 @@ def gradients(
         for output, weight in zip(_parts(result), _parts(cotangent), strict=True)
         if isinstance(output, torch.Tensor) and output.requires_grad and weight is not None
     ]
-    paths = dict(_paths({**{str(i): a for i, a in enumerate(args)}, **kwargs}))
+    paths = dict(with_paths({**{str(i): a for i, a in enumerate(args)}, **kwargs}))
     if not pairs or not paths:
         return dict.fromkeys(paths)
     # Contracted to a scalar: handing torch the cotangents makes it import sympy, 0.3 s.
@@ -63,16 +63,6 @@ def _leaf(tensor: torch.Tensor) -> torch.Tensor:
 
 def _parts(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, (tuple, list)) else (result,)
-
-
-def _paths(part: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(part, torch.Tensor):
-        if part.is_floating_point():
-            yield path, part
-    elif isinstance(part, (dict, list, tuple)):
-        entries = part.items() if isinstance(part, dict) else enumerate(part)
-        for key, inner in entries:
-            yield from _paths(inner, f"{path}.{key}" if path else str(key))
 
 
 MODES: dict[str, Callable[..., Any]] = {

@@ -32,6 +32,17 @@ def copied(part: Any) -> Any:
     return mapped(part, lambda t: t.detach().clone().requires_grad_(t.requires_grad))
 
 
+def with_paths(part: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """Every floating-point tensor in a value with the path to it: "0", "mask", "3.w_q"."""
+    if isinstance(part, torch.Tensor):
+        if part.is_floating_point():
+            yield path, part
+    elif isinstance(part, (dict, list, tuple)):
+        entries = part.items() if isinstance(part, dict) else enumerate(part)
+        for key, inner in entries:
+            yield from with_paths(inner, f"{path}.{key}" if path else str(key))
+
+
 def tensors_in(part: Any) -> Iterator[torch.Tensor]:
     """Every tensor in a value, in order."""
     if isinstance(part, torch.Tensor):

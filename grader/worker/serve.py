@@ -17,6 +17,7 @@ import torch
 
 from grader.worker import limits as worker_limits
 from grader.worker import measure, wire
+from grader.worker.asking import Ask, asking
 from grader.worker.imports import restricted_import
 from grader.worker.traps import Traps, install
 
@@ -30,6 +31,7 @@ class Bench:
     module: types.ModuleType | None = None
     path: str = ""
     traps: Traps | None = None
+    ask: Ask | None = None  # the grader, while a call is open
     objects: dict[int, object] = field(default_factory=dict)
 
     def keep(self, value: object) -> wire.Handle | None:
@@ -40,6 +42,11 @@ class Bench:
         number = len(self.objects)
         self.objects[number] = value
         return wire.Handle(number, kind.__name__)
+
+    def asks(self, question: Message) -> Message:
+        """The grader's reply to a question that comes up while a call is open."""
+        assert self.ask is not None
+        return self.ask(question)
 
     def resolve(self, handle: wire.Handle) -> object:
         """The object a handle stands for."""
@@ -62,15 +69,29 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
                 raise EOFError
             view = view[count:]
 
-    for buffer in wire.frame(0, {"ready": True}):
-        channel.sendall(buffer)
+    def send(buffers: list[bytes | memoryview]) -> None:
+        for buffer in buffers:
+            channel.sendall(buffer)
+
+    def receive() -> tuple[int, Message]:
+        number, message = wire.read(fill, faithful=True, resolve=bench.resolve)
+        return number, message
+
+    send(wire.frame(0, {"ready": True}))
     while True:
         try:
-            number, request = wire.read(fill, faithful=True, resolve=bench.resolve)
+            number, request = receive()
         except EOFError:
             return
-        for buffer in _reply(number, answer(bench, request), bench):
-            channel.sendall(buffer)
+
+        def ask(question: Message, number: int = number) -> Message:
+            # Whoever watches the submission's calls has no business with these.
+            with torch._C.DisableTorchFunction():
+                send(wire.frame(number, {"ask": question}))
+                return receive()[1]
+
+        bench.ask = ask
+        send(_reply(number, answer(bench, request), bench))
 
 
 def _reply(number: int, message: Message, bench: Bench) -> list[bytes | memoryview]:
@@ -110,6 +131,8 @@ def _load(bench: Bench, request: Message) -> Message:
     bench.module = module
     with bench.traps.watching():
         exec(compile(source, bench.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    for given in request.get("given", ()):
+        module.__dict__[given] = asking(given, bench.asks)
     return {"value": None}
 
 

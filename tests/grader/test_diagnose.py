@@ -9,7 +9,7 @@ import torch
 
 from grader.calls import Died, Raised, Value
 from grader.course import Course
-from grader.diagnose import alike, differs
+from grader.answers import alike, differs
 from grader.grade import Terms, with_examiner
 from grader.model import Certainty, Feedback
 
@@ -25,7 +25,7 @@ def named(exercise: str, changes) -> dict[str, list[str]]:
     def grade(examiner):
         program = dict(examiner.paper.atlas.bank.reference(examiner.exercise))
         program |= changes(program)
-        results = examiner.results(examiner.outcomes_of_program(program))
+        results = examiner.results(examiner.attempt_of_program(program))
         return {
             result.step.id: [group[0].id.partition(".")[2] for group in result.diagnoses]
             for result in results

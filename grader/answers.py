@@ -1,0 +1,149 @@
+"""Are two answers to one call alike, and does one differ visibly from the right one?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from grader.calls import Answer, Raised, Value
+from grader.compare import COARSE, agreement
+
+VISIBLE = 0.02  # of the reference's RMS: what counts as a different float
+# One mistake about shapes raises now this, now that, by the operation that stumbles over it.
+OF_SHAPES = frozenset({"RuntimeError", "IndexError", "ValueError", "TypeError"})
+
+
+def alike(
+    answer: Answer,
+    other: Answer,
+    strict: bool = True,
+    right: Answer | None = None,
+    coarsest: torch.dtype | None = None,
+) -> bool:
+    """Whether two answers to one call are the same up to rounding.
+
+    strict: dtypes and devices count. right: the reference's answer; where that is finite,
+    a NaN is like an infinity, which of them comes out being a matter of style. coarsest: a
+    floating-point type in which either may have been rounded. Exceptions are alike when
+    their builtin types are, or both are such as wrong shapes raise; an answer that never
+    came is like no other.
+    """
+    match answer, other:
+        case Value(ours), Value(theirs):
+            rights = right.value if isinstance(right, Value) else None
+            return _Comparison(strict, coarsest).alike(ours, theirs, rights)
+        case Raised(), Raised():
+            kinds = {answer.builtin, other.builtin}
+            return len(kinds) == 1 or kinds <= OF_SHAPES
+    return False
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """How closely values are compared."""
+
+    strict: bool
+    coarsest: torch.dtype | None = None
+
+    def alike(self, ours: Any, theirs: Any, right: Any = None) -> bool:
+        """Whether two values are the same, where `right` is the reference's."""
+        if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+            if ours.shape != theirs.shape or (self.strict and _kind(ours) != _kind(theirs)):
+                return False
+            if ours.device.type == "meta" or theirs.device.type == "meta":
+                return ours.device.type == theirs.device.type
+            return bool(self.agreeing(ours, theirs, right).all())
+        if isinstance(ours, (list, tuple)) and type(ours) is type(theirs):
+            rights = right if _fits(right, ours) else [None] * len(ours)
+            return len(ours) == len(theirs) and all(
+                self.alike(*parts) for parts in zip(ours, theirs, rights, strict=True)
+            )
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            rights = right if isinstance(right, dict) else {}
+            return ours.keys() == theirs.keys() and all(
+                self.alike(ours[key], theirs[key], rights.get(key)) for key in ours
+            )
+        return type(ours) is type(theirs) and bool(ours == theirs)
+
+    def agreeing(self, ours: torch.Tensor, theirs: torch.Tensor, right: Any) -> torch.Tensor:
+        """Where two tensors of one shape agree, as booleans on the CPU."""
+        if self.coarsest in COARSE and theirs.is_floating_point():
+            theirs = theirs.to(self.coarsest)
+        same = agreement(ours, theirs)
+        if same.all() or not isinstance(right, torch.Tensor) or right.shape != ours.shape:
+            return same
+        broken = ~ours.isfinite() & ~theirs.isfinite() & right.isfinite()
+        return same | broken.cpu()
+
+
+def _fits(right: Any, ours: Any) -> bool:
+    return isinstance(right, (list, tuple)) and len(right) == len(ours)
+
+
+def differs(answer: Answer, reference: Answer) -> bool:
+    """Whether an answer is visibly not the reference's.
+
+    Booleans, whole numbers, shapes, dtypes and exceptions differ by any element, floats
+    by 2 % of the reference's root mean square.
+    """
+    if not isinstance(answer, Value) or not isinstance(reference, Value):
+        return not alike(answer, reference)
+    return _values_differ(answer.value, reference.value)
+
+
+def _values_differ(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        if ours.shape != theirs.shape or _kind(ours) != _kind(theirs):
+            return True
+        if theirs.device.type == "meta":
+            return False
+        return bool(_visible(ours, theirs).any())
+    if isinstance(ours, (list, tuple)) and type(ours) is type(theirs) and len(ours) == len(theirs):
+        return any(_values_differ(a, b) for a, b in zip(ours, theirs, strict=True))
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        return any(_values_differ(ours[key], theirs[key]) for key in ours)
+    return not _Comparison(strict=True).alike(ours, theirs)
+
+
+def _kind(tensor: torch.Tensor) -> tuple[torch.dtype, str]:
+    return tensor.dtype, tensor.device.type
+
+
+def _visible(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """Where a tensor visibly differs from the reference's of the same shape."""
+    if not theirs.is_floating_point():
+        return (ours != theirs).cpu()
+    mine, right = ours.cpu().double(), theirs.cpu().double()
+    finite = mine.isfinite() & right.isfinite()
+    special = (mine == right) | (mine.isnan() & right.isnan())
+    sizes = right[right.isfinite()]
+    scale = max(sizes.square().mean().sqrt().item(), 1e-12) if sizes.numel() else 1e-12
+    return torch.where(finite, (mine - right).abs() > VISIBLE * scale, ~special)
+
+
+def shows(
+    answer: Answer, wrong: Answer, right: Answer, coarsest: torch.dtype | None = None
+) -> bool:
+    """Whether an answer shows a mistake in part: in a row where that mistake is visible.
+
+    A row is what lies along the last axis of a floating-point tensor; of an answer with
+    several tensors any one will do.
+    """
+    if not all(isinstance(one, Value) for one in (answer, wrong, right)):
+        return alike(answer, wrong, strict=False) and differs(wrong, right)
+    values = (one.value for one in (answer, wrong, right) if isinstance(one, Value))
+    return _shows(_Comparison(False, coarsest), *values)
+
+
+def _shows(comparison: _Comparison, ours: Any, wrong: Any, right: Any) -> bool:
+    if isinstance(ours, (list, tuple)) and _fits(wrong, ours) and _fits(right, ours):
+        return any(_shows(comparison, *parts) for parts in zip(ours, wrong, right, strict=True))
+    if not all(isinstance(one, torch.Tensor) for one in (ours, wrong, right)):
+        return False
+    rows = ours.dim() >= 2 and ours.shape == right.shape and ours.is_floating_point()
+    if ours.shape != wrong.shape or not rows:
+        return comparison.alike(ours, wrong) and _values_differ(wrong, right)
+    visible = _visible(wrong, right).any(-1)
+    return bool((visible & comparison.agreeing(ours, wrong, right).all(-1)).any())

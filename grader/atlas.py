@@ -1,0 +1,130 @@
+"""What the reference and each wrong program answer to the traces of one exercise.
+
+A step's calls depend only on the seed, so an answer is computed once and serves every
+submission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from grader.answers import alike, differs, shows
+from grader.bank import Bank
+from grader.calls import Answer, Answerer, Call, Recorded, Value, in_process
+from grader.course import Exercise
+from grader.model import Misconception
+from grader.worker.parts import tensors_in
+
+Trace = tuple[Recorded, ...]  # the calls of one case of one step, in order
+Wrongs = tuple[Misconception, ...]  # one mistake, or several made together; none: the reference
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a submission answered in one step: its calls, case by case."""
+
+    step: str
+    function: str
+    values: bool  # a values step, not one on dtype, device or the like
+    passed: bool
+    cases: Mapping[str, Trace]
+    given: tuple[str, ...] = ()  # functions of the file that were answered for it
+
+    def calls(self) -> Iterable[Place]:
+        """Every call with the place it has in the exercise."""
+        for case, trace in self.cases.items():
+            for index, recorded in enumerate(trace):
+                yield Place(case, index, recorded)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """One recorded call, and where it stands: the case of a step, and its index there."""
+
+    case: str
+    index: int
+    recorded: Recorded
+
+    @property
+    def call(self) -> Call:
+        """The question."""
+        return self.recorded.call
+
+    @property
+    def answer(self) -> Answer:
+        """What the submission answered."""
+        return self.recorded.answer
+
+    def is_like(self, wrong: Answer, right: Answer, strict: bool = False) -> bool:
+        """Whether the submission answered as a wrong program does, where `right` is asked for."""
+        ours, theirs = (self._essence(one, right) for one in (self.answer, wrong))
+        return alike(ours, theirs, strict, right, self._coarsest)
+
+    def shows(self, wrong: Answer, right: Answer) -> bool:
+        """Whether the submission's answer has a row in which a wrong program is seen."""
+        return shows(self.answer, wrong, right, self._coarsest)
+
+    def _essence(self, answer: Answer, right: Answer) -> Answer:
+        """What counts of an answer: of side effects that they are there, not how far they went."""
+        if not isinstance(answer, Value) or not isinstance(right, Value):
+            return answer
+        if self.call.mode == "strays":
+            return Value(answer.value != [])
+        if self.call.mode == "arguments_after" and _as_long(answer.value, right.value):
+            pairs = zip(answer.value, right.value, strict=True)
+            return Value([differs(Value(now), Value(then)) for now, then in pairs])
+        return answer
+
+    @cached_property
+    def _coarsest(self) -> torch.dtype | None:
+        """The coarsest floating-point type among the arguments: rounding began there."""
+        tensors = tensors_in([self.call.args, self.call.kwargs])
+        kinds = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+        return max(kinds, key=lambda kind: torch.finfo(kind).eps, default=None)
+
+
+def _as_long(value: object, other: object) -> bool:
+    return type(value) is list and type(other) is list and len(value) == len(other)
+
+
+Key = tuple[tuple[str, ...], str, int]
+
+
+@dataclass
+class Atlas:
+    """The answers of one exercise's programs, computed when they are first asked for."""
+
+    bank: Bank
+    exercise: Exercise
+    _answerers: dict[tuple[str, ...], Answerer] = field(default_factory=dict)
+    _answers: dict[Key, Answer] = field(default_factory=dict)
+    _visible: dict[Key, bool] = field(default_factory=dict)
+
+    def wrongs(self) -> Wrongs:
+        """The wrong programs that may explain a failure here."""
+        return self.bank.misconceptions(self.exercise)
+
+    def reference(self, place: Place) -> Answer:
+        """What the reference answers to one call of a trace."""
+        return self.of((), place)
+
+    def of(self, wrongs: Wrongs, place: Place) -> Answer:
+        """What the exercise answers with these mistakes in it."""
+        names = tuple(wrong.id for wrong in wrongs)
+        key = (names, place.case, place.index)
+        if key not in self._answers:
+            if names not in self._answerers:
+                self._answerers[names] = in_process(self.bank.variant(self.exercise, wrongs))
+            self._answers[key] = self._answerers[names](place.call)
+        return self._answers[key]
+
+    def visible(self, wrongs: Wrongs, place: Place) -> bool:
+        """Whether these mistakes make a visible difference to the answer."""
+        key = (tuple(wrong.id for wrong in wrongs), place.case, place.index)
+        if key not in self._visible:
+            self._visible[key] = differs(self.of(wrongs, place), self.reference(place))
+        return self._visible[key]

@@ -1,0 +1,125 @@
+"""An error counts once: what fails in company of a wrong function is graded again beside right ones.
+
+Only functions that stand earlier in the exercise are given, and only when every step has
+been run: nothing that is answered here can find its way into a verdict of theirs. Each
+function sits in a seat of its own, which is left afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from grader.atlas import Evidence
+from grader.given import Given
+from grader.model import Verdict
+from grader.sitting import Sitting, StepOutcome
+
+# What is no sign of an earlier function's mistake.
+FINAL = (Verdict.PASSED, Verdict.GRADER_ERROR)
+NAMED = (Verdict.FAILED, Verdict.RAISED)  # what a mistake may be named for
+
+
+@dataclass(frozen=True)
+class Again:
+    """A step graded once more, beside right functions."""
+
+    before: StepOutcome
+    outcome: StepOutcome
+    given: tuple[str, ...]  # the functions that were answered for it
+    asked: tuple[str, ...]  # those of them that it called
+
+    @property
+    def right_in_itself(self) -> bool:
+        """Whether it passes now, and because of what it was given."""
+        saved = bool(self.asked) or self.before.verdict is Verdict.SKIPPED
+        return saved and self.outcome.verdict is Verdict.PASSED
+
+    @property
+    def tells_more(self) -> bool:
+        """Whether this outcome, rather than the one before, is the function's own."""
+        return bool(self.asked) and not self.right_in_itself
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of every step, and of those that were graded again, by step id."""
+
+    outcomes: tuple[StepOutcome, ...]
+    again: dict[str, Again] = field(default_factory=dict)
+
+    def own_outcome(self, outcome: StepOutcome) -> StepOutcome:
+        """What a step's function did by itself: beside right ones, where that was seen."""
+        again = self.again.get(outcome.step.id)
+        return again.outcome if again and again.tells_more else outcome
+
+    def testimony(self) -> tuple[list[Evidence], list[Evidence]]:
+        """The evidence of the steps that failed by themselves, and that of all steps."""
+        failed, everything = [], []
+        for before in self.outcomes:
+            again = self.again.get(before.step.id)
+            own = self.own_outcome(before)
+            if not own.evidence:
+                continue
+            given = again.given if again and again.tells_more else ()
+            passed = own.verdict is Verdict.PASSED
+            evidence = Evidence(
+                step=own.step.id, function=own.step.function, values=not own.step.needs,
+                passed=passed, cases=own.evidence, given=given,
+            )  # fmt: skip
+            everything.append(evidence)
+            if own.verdict in NAMED and not (again and again.right_in_itself):
+                failed.append(evidence)
+        return failed, everything
+
+
+def attempt(sitting: Sitting) -> Attempt:
+    """Every step, and once more those of functions that may only fail because of earlier ones."""
+    outcomes = sitting.outcomes()
+    return Attempt(tuple(outcomes), _graded_again(sitting, outcomes))
+
+
+def _graded_again(sitting: Sitting, outcomes: Sequence[StepOutcome]) -> dict[str, Again]:
+    found: dict[str, Again] = {}
+    for function in sitting.paper.functions:
+        wrong = _wrong_before(function, sitting.paper.functions, outcomes)
+        mine = [one for one in outcomes if one.step.function == function]
+        if wrong and function not in sitting.unwritten and _may_be_saved(mine):
+            found |= _beside(wrong, sitting, mine)
+    return found
+
+
+def _wrong_before(
+    function: str, functions: Sequence[str], outcomes: Sequence[StepOutcome]
+) -> tuple[str, ...]:
+    """The functions that stand earlier and have a step that did not pass."""
+    wrong = {one.step.function for one in outcomes if one.verdict not in FINAL}
+    return tuple(name for name in functions[: functions.index(function)] if name in wrong)
+
+
+def _may_be_saved(mine: Sequence[StepOutcome]) -> bool:
+    return any(one.verdict not in FINAL for one in mine) and not any(
+        one.of_the_file for one in mine
+    )
+
+
+def _beside(
+    wrong: Sequence[str], sitting: Sitting, mine: Sequence[StepOutcome]
+) -> dict[str, Again]:
+    """One function's steps once more, with the wrong ones answered rightly."""
+    given = Given({name: sitting.paper.contracts[name] for name in wrong})
+    company = sitting.in_company(given)
+    passed = {one.step.id for one in mine if one.verdict is Verdict.PASSED}
+    found: dict[str, Again] = {}
+    try:
+        for before in mine:
+            if before.verdict in FINAL:
+                continue
+            outcome = company.outcome(before.step, passed)
+            asked = tuple(name for name in wrong if name in given.asked)
+            found[before.step.id] = Again(before, outcome, given.names, asked)
+            if outcome.verdict is Verdict.PASSED:
+                passed.add(before.step.id)
+    finally:
+        company.seat.close()
+    return found

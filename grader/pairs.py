@@ -1,0 +1,79 @@
+"""Two mistakes made together: which pairs of wrong programs are worth a try, cheapest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import torch
+
+from grader.answers import alike
+from grader.atlas import Atlas, Evidence, Place, Wrongs
+from grader.calls import Answer, Value
+from grader.model import Misconception
+
+MOST_PAIRS = 1200  # that are tried on a first call
+MOST_PLACES = 4  # wrong calls that a pair is tried on before it is looked at in full
+DIGITS = 3  # by which answers are told apart when twins are sorted out
+
+
+def pairs(atlas: Atlas, possible: Wrongs, failed: Sequence[Evidence]) -> Iterator[Wrongs]:
+    """Pairs of mistakes in different functions that answer wrong calls as they were answered.
+
+    possible: the wrong programs that may be part of one, the likeliest first. Of those that
+    cannot be told from each other in these calls only the first is taken. Tried in the
+    order of their likelihoods, up to a bound.
+    """
+    places = list(_wrong_places(atlas, failed))
+    distinct = _distinct(atlas, possible, places)
+    ranked = sorted(combinations(range(len(distinct)), 2), key=sum)
+    tried = 0
+    for first, second in ranked:
+        pair = (distinct[first], distinct[second])
+        if _target(pair[0]) == _target(pair[1]):
+            continue
+        tried += 1
+        if tried > MOST_PAIRS:
+            return
+        if all(_answers_so(atlas, pair, place) for place in places):
+            yield pair
+
+
+def _answers_so(atlas: Atlas, pair: Wrongs, place: Place) -> bool:
+    return place.is_like(atlas.of(pair, place), atlas.reference(place))
+
+
+def _target(wrong: Misconception) -> tuple[str, str]:
+    return wrong.id.partition(".")[0], wrong.function
+
+
+def _wrong_places(atlas: Atlas, failed: Sequence[Evidence]) -> Iterator[Place]:
+    """The first wrong call of each failed step, of a few of them."""
+    for step in failed[:MOST_PLACES]:
+        wrong = (p for p in step.calls() if not alike(p.answer, atlas.reference(p)))
+        yield from [place for place in (next(wrong, None),) if place]
+
+
+def _distinct(atlas: Atlas, possible: Wrongs, places: Sequence[Place]) -> list[Misconception]:
+    """One of each kind of wrong program that makes a difference to one of these calls."""
+    kinds: dict[tuple[str, ...], Misconception] = {}
+    for wrong in possible:
+        if any(atlas.visible((wrong,), place) for place in places):
+            key = tuple(_roughly(atlas.of((wrong,), place)) for place in places)
+            kinds.setdefault((*_target(wrong), *key), wrong)
+    return list(kinds.values())
+
+
+def _roughly(answer: Answer) -> str:
+    """An answer to a few digits, as text."""
+    return _rough(answer.value) if isinstance(answer, Value) else type(answer).__name__
+
+
+def _rough(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        numbers = value.detach().cpu().double().flatten().tolist()
+        return f"{tuple(value.shape)}{[f'{number:.{DIGITS}g}' for number in numbers]}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_rough, value))}]"
+    return repr(value)
