@@ -84,16 +84,57 @@ class _Function:
         fits: dict[Wrongs, dict[str, Fit]] = {}
         for tier in self._tiers():
             fits |= self._fits(tier, steps)
-            whole = _explaining_all(fits)
+            whole = self._fitting_best(_explaining_all(fits))
             if whole:
                 return {step.step: whole for step in steps}
         best = _covering(fits, steps)
         if not all(best.values()):
-            fits = self._fits(pairs(self.atlas, self._likely(), steps), steps)
-            whole = _explaining_all(fits)
-            if whole:
-                return {step.step: whole for step in steps}
+            found = self._fits(pairs(self.atlas, self._likely(), steps), steps)
+            together = [pair for pair in _explaining_all(found) if self._one_shows(pair, steps)]
+            if together:
+                return {step.step: self._needed(together, step) for step in steps}
         return best
+
+    def _fitting_best(self, wrongs: list[Wrongs]) -> list[Wrongs]:
+        """Of several explanations those that fit the function's side steps too, if any do."""
+        if len(wrongs) < 2:
+            return wrongs
+        places = [p for e in self.all_steps if e.function == self.name for p in e.calls()]
+        fitting = [w for w in wrongs if all(self._alike(w, place, False) for place in places)]
+        return fitting or wrongs
+
+    def _one_shows(self, pair: Wrongs, steps: Sequence[Evidence]) -> bool:
+        """Whether a call shows one of two mistakes by itself.
+
+        Two that only ever show together are as well a third that nobody has thought of.
+        """
+        places = [place for step in steps for place in step.calls()]
+        return any(
+            self.atlas.visible((one,), place) and self._alike((one,), place, False)
+            for one in pair
+            for place in places
+        )
+
+    def _needed(self, together: list[Wrongs], step: Evidence) -> list[Wrongs]:
+        """What a step takes of mistakes made together; those told by other words are one."""
+        places = list(step.calls())
+        involved = {one for pair in together for one in pair}
+        for one in self._likely():
+            if one in involved and all(self._alike((one,), place, False) for place in places):
+                return [(one,)]
+        first = together[0]
+        others = [pair for pair in together[1:] if not self._twins(first, pair, places)]
+        return [first, *others]
+
+    def _twins(self, pair: Wrongs, other: Wrongs, places: Sequence[Place]) -> bool:
+        """Whether each mistake of a pair answers as one of the other's does."""
+        return all(
+            any(
+                all(alike(self.atlas.of((o,), p), self.atlas.of((m,), p), False) for p in places)
+                for m in pair
+            )
+            for o in other
+        )
 
     def _tiers(self) -> Iterable[list[Wrongs]]:
         """Single mistakes: in this very function, then in what it builds on."""
