@@ -1,4 +1,4 @@
-"""Are two answers to one call alike, and does one differ visibly from the right one?"""
+"""When two answers to one call are alike, and when one differs visibly from the right one."""
 
 from __future__ import annotations
 

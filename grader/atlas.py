@@ -100,6 +100,7 @@ class Atlas:
 
     bank: Bank
     exercise: Exercise
+    scales: Mapping[str, str] = field(default_factory=dict)  # as the suite declares them
     _answerers: dict[tuple[str, ...], Answerer] = field(default_factory=dict)
     _answers: dict[Key, Answer] = field(default_factory=dict)
     _visible: dict[Key, bool] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""An error counts once: what fails in company of a wrong function is graded again beside right ones.
+"""An error counts once: what fails beside a wrong function is graded again beside right ones.
 
 Only functions that stand earlier in the exercise are given, and only when every step has
 been run: nothing that is answered here can find its way into a verdict of theirs. Each

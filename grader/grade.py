@@ -20,7 +20,16 @@ from grader.carrying import Again, Attempt, attempt
 from grader.course import Course, Exercise
 from grader.diagnose import Diagnosis, diagnose
 from grader.exchange import Allowance
-from grader.model import CarryForward, Case, Environment, Feedback, Hashes, Report, StepResult, Verdict
+from grader.model import (
+    CarryForward,
+    Case,
+    Environment,
+    Feedback,
+    Hashes,
+    Report,
+    StepResult,
+    Verdict,
+)
 from grader.operations import Operation, kernels_of, names_of
 from grader.plugin import Collected, with_suite
 from grader.rules import PLAIN_IMPORTS, Finding, forbidden_calls
@@ -142,9 +151,7 @@ class Examiner:
             return frozenset()
         return untouched(submission.source, self.paper.functions)
 
-    def _forbidden_calls(
-        self, submission: Submission, given: Sequence[str]
-    ) -> tuple[Finding, ...]:
+    def _forbidden_calls(self, submission: Submission, given: Sequence[str]) -> tuple[Finding, ...]:
         if submission.tree is None:
             return ()
         return forbidden_calls(submission.tree, self._forbidden, self.paper.functions, given)
@@ -183,11 +190,11 @@ def with_examiner(
     bank = Bank(course)
     functions = bank.solution(exercise).functions
     reference = bank.reference(exercise)
-    atlas = Atlas(bank, exercise)
     hashes = _hashes(exercise, course)
 
     def ready(suite: Collected) -> Result:
         discreet = terms.feedback is Feedback.HOMEWORK
+        atlas = Atlas(bank, exercise, suite.scales)
         paper = Paper(suite, functions, reference, atlas, terms.seed, terms.device, discreet)
         return use(Examiner(course, exercise, terms, paper, hashes))
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -117,6 +117,7 @@ class Collected:
 
     steps: tuple[Step, ...]
     forbidden: frozenset[Operation]
+    scales: Mapping[str, str]  # of a function: the size by whose root scores are divided
     _items: dict[str, list[pytest.Function]]
     _config: pytest.Config
     _raised: dict[str, BaseException] = field(default_factory=dict)
@@ -251,4 +252,5 @@ def _collected(session: pytest.Session, exercise: Exercise) -> Collected:
             f"the file declares {sorted(step.id for step in steps)}"
         )
     module: Any = next(iter(items.values()))[0].module
-    return Collected(steps, frozenset(getattr(module, "FORBIDDEN", ())), items, session.config)
+    forbidden = frozenset(getattr(module, "FORBIDDEN", ()))
+    return Collected(steps, forbidden, getattr(module, "SCALES", {}), items, session.config)

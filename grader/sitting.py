@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from grader import feedback
+from grader.atlas import Atlas, Place, Trace
 from grader.bank import Namespace
 from grader.calls import Answer, Died, Value, in_process
 from grader.compare import Difference, Different, difference
 from grader.given import Given
-from grader.atlas import Atlas, Place, Trace
 from grader.model import Step, Verdict
 from grader.plugin import CaseOutcome, Cast, Collected
 from grader.rules import Finding
@@ -92,9 +92,7 @@ class Sitting:
     def in_company(self, given: Given) -> Sitting:
         """The same paper once more, for a submission that is given some functions."""
         seat = self.seat.in_company(given)
-        return Sitting(
-            self.paper, self.submission, seat, self.unwritten, self.look, given.names
-        )
+        return Sitting(self.paper, self.submission, seat, self.unwritten, self.look, given.names)
 
     def outcomes(self) -> list[StepOutcome]:
         """The outcome of every step, in order."""

@@ -1,4 +1,4 @@
-"""Wrong programs in a second style: does the diagnosis know a mistake, or only one spelling of it?
+"""Wrong programs in a second style, to see that a mistake is known and not one spelling of it.
 
 A file of `tests/submissions/restyled/` holds, under the names of an exercise's wrong
 programs, the same mistakes as somebody else would write them. Each is made into a whole

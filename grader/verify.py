@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from grader.answers import alike, differs
+from grader.atlas import Atlas, Place
 from grader.bank import Bank, Namespace
 from grader.calls import Recorded, Value
 from grader.course import Course, Exercise
-from grader.answers import alike, differs
-from grader.atlas import Atlas, Place
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
 from grader.sitting import StepOutcome

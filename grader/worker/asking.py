@@ -83,6 +83,4 @@ class _Joint(torch.autograd.Function):
 def _made(value: Any, kwargs: dict[str, Any]) -> Any:
     """What was made from no tensor, made here once more: on the device that was asked for."""
     told = {"device": kwargs["device"]} if "device" in kwargs else {}
-    return mapped(
-        value, lambda made: torch.zeros(made.shape, dtype=made.dtype, **told).copy_(made)
-    )
+    return mapped(value, lambda made: torch.zeros(made.shape, dtype=made.dtype, **told).copy_(made))

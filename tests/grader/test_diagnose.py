@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from grader.answers import alike, differs
 from grader.calls import Died, Raised, Value
 from grader.course import Course
-from grader.answers import alike, differs
 from grader.grade import Terms, with_examiner
 from grader.model import Certainty, Feedback
 
@@ -85,9 +85,7 @@ def test_a_mistake_that_stands_in_no_list_gets_no_name():
 
 
 def test_a_step_that_only_raises_has_the_name_that_later_steps_of_the_function_give():
-    found = named(
-        "01", "def project(x, w, b=None): return x @ w.T if b is None else x @ w.T + b"
-    )
+    found = named("01", "def project(x, w, b=None): return x @ w.T if b is None else x @ w.T + b")
     assert set(map(tuple, found.values())) == {("transposes_the_weights",)}
 
 

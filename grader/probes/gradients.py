@@ -1,0 +1,59 @@
+"""A cut thread: the values are right, and no gradient finds its way back to some argument.
+
+`.detach()`, `.item()`, `.data`, NumPy, a new parameter: whatever lets go of it, what comes
+back is nothing, or zeros, where the reference's gradient is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from grader.answers import alike
+from grader.atlas import Atlas, Evidence
+from grader.calls import Value
+from grader.model import Misconception
+
+ID = "probes.cut_thread"
+HINT = (
+    "`detach`, `.data`, `.item()`, NumPy, `torch.tensor` and a new `nn.Parameter` let go of the "
+    "thread. Which of these stands between the argument and your result?"
+)
+
+
+def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+    """The arguments that no gradient reaches, where all other gradients are right."""
+    cut: set[str] = set()
+    asked = 0
+    for place in failed.calls():
+        answer, right = place.answer, atlas.reference(place)
+        if place.call.mode != "gradients" or alike(answer, right):
+            continue
+        if not isinstance(answer, Value) or not isinstance(right, Value):
+            return None
+        if type(answer.value) is not dict or answer.value.keys() != right.value.keys():
+            return None
+        asked = max(asked, sum(gradient is not None for gradient in right.value.values()))
+        for name, expected in right.value.items():
+            got = answer.value[name]
+            if expected is None or alike(Value(got), Value(expected)):
+                continue
+            if got is not None and not (isinstance(got, torch.Tensor) and not got.any()):
+                return None
+            cut.add(_argument(name, place.call.function, atlas))
+    if not cut:
+        return None
+    names = sorted(cut)
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    says = f"No gradient finds its way back through your function to {listed}."
+    return Misconception(ID, failed.function, says, HINT)
+
+
+def _argument(path: str, function: str, atlas: Atlas) -> str:
+    """A gradient's path as the learner's parameter: `w_q`."""
+    code = atlas.bank.reference(atlas.exercise)[function].__code__
+    names = code.co_varnames[: code.co_argcount]
+    first, dot, rest = path.partition(".")
+    known = first.isdecimal() and int(first) < len(names)
+    return f"`{names[int(first)] if known else first}{dot}{rest}`"

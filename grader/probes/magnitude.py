@@ -1,0 +1,56 @@
+"""Right for usual numbers, wrong for large ones; or right in single precision, not in half.
+
+Every call that went wrong had large numbers in it, or was in half precision, and others
+that had not were right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from grader.atlas import Atlas, Evidence, Place
+from grader.compare import COARSE
+from grader.model import Misconception
+from grader.worker.parts import tensors_in
+
+ID = "probes.magnitude"
+LARGE = 20.0  # times the largest number of any call that went right: surely no accident
+OF_LARGE = (
+    "Your result is right for scores of usual size, and wrong for large ones.",
+    "Which number grows beyond all bounds on the way, and what could be taken away before?",
+)
+OF_HALF = (
+    "Your result is right in single precision, and wrong in half precision.",
+    "Half precision ends at 65504 and has three digits. Which number on the way needs more?",
+)
+
+
+def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+    """Whether all that went wrong in the function's values is large, or half as precise."""
+    places = [p for step in steps for p in step.calls() if p.call.mode == "value"]
+    right = [p for p in places if p.is_like(atlas.reference(p), atlas.reference(p))]
+    wrong = [p for p in places if p not in right]
+    if not wrong or not right or not any(p in wrong for p in failed.calls()):
+        return None
+    if all(map(_is_half, wrong)) and not any(map(_is_half, right)):
+        return Misconception(ID, failed.function, *OF_HALF)
+    largest = max(map(_largest, right))
+    if largest and all(_largest(place) >= LARGE * largest for place in wrong):
+        return Misconception(ID, failed.function, *OF_LARGE)
+    return None
+
+
+def _floats(place: Place) -> list[torch.Tensor]:
+    parts = tensors_in([place.call.args, place.call.kwargs])
+    return [tensor for tensor in parts if tensor.is_floating_point()]
+
+
+def _is_half(place: Place) -> bool:
+    return any(tensor.dtype in COARSE for tensor in _floats(place))
+
+
+def _largest(place: Place) -> float:
+    finite = (t.double()[t.isfinite()].abs() for t in _floats(place))
+    return max((t.max().item() for t in finite if t.numel()), default=0.0)

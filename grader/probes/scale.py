@@ -1,0 +1,218 @@
+"""A wrong scale: scores are the right ones times a power of some size, or a constant.
+
+The factor is read in every call where it can be: off scores directly, off weights by their
+logarithms, which a factor on the scores stretches. Its logarithm is then fitted against
+those of the sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+import torch
+
+from grader import words
+from grader.atlas import Atlas, Evidence, Place
+from grader.model import Misconception
+from grader.probes.reading import are_weights, pairs
+from grader.shapes import sizes
+
+ID = "probes.scale"
+CLOSE = 2e-4  # of a factor: half a rounding error of what is read off float32 weights
+LEAST_WEIGHT = 1e-5  # below, a logarithm is not to be trusted
+MOST_DENOMINATOR = 6  # of an exponent that somebody would write
+HINT = "Which size, and which power of it, should the scores be divided by?"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A factor on the scores of one call, and the sizes of that call."""
+
+    factor: float
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A factor as it depends on sizes: a constant times powers."""
+
+    constant: float
+    powers: tuple[tuple[str, Fraction], ...]
+
+    def times(self, name: str, power: Fraction) -> Law:
+        """This law with one more power of a size in it."""
+        powers = dict(self.powers)
+        powers[name] = powers.get(name, Fraction(0)) + power
+        return Law(self.constant, tuple((n, p) for n, p in powers.items() if p))
+
+    def turned_over(self) -> Law:
+        """What one divides by where this is what one multiplies by."""
+        return Law(1 / self.constant, tuple((name, -power) for name, power in self.powers))
+
+    def __str__(self) -> str:
+        parts = [_power(name, power) for name, power in self.powers if power > 0]
+        under = [_power(name, -power) for name, power in self.powers if power < 0]
+        if not math.isclose(self.constant, 1.0, rel_tol=CLOSE):
+            parts.insert(0, words.factor(self.constant) or words.number(self.constant))
+        top = "·".join(parts) or "1"
+        return f"{top}/{'·'.join(under)}" if under else top
+
+
+def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+    """The law of the factor on the scores, where one holds in all values calls of a function."""
+    if not failed.values:
+        return None
+    contract = atlas.bank.reference(atlas.exercise)[failed.function]
+    readings: list[Reading] = []
+    for place in (p for step in steps if step.values for p in step.calls()):
+        factors = list(_factors(atlas, place))
+        if None in factors:
+            return None
+        found = sizes(contract, place.call.args, place.call.kwargs)
+        readings += [Reading(factor, found) for factor in factors if factor is not None]
+    law = fitted(readings)
+    if law is None:
+        return None
+    return Misconception(ID, failed.function, _told(law, atlas.scales.get(failed.function)), HINT)
+
+
+def _told(law: Law, size: str | None) -> str:
+    """A wrong law in words; size: by whose root the scores should be divided, if by any."""
+    if size is None:
+        return f"Your scores are {law} times what they should be."
+    whole = law.times(size, Fraction(-1, 2))
+    if not whole.powers and math.isclose(whole.constant, 1.0, rel_tol=CLOSE):
+        return f"Nothing divides your scores, where √{size} should."
+    if all(power < 0 for _, power in whole.powers) and whole.constant < 1 + CLOSE:
+        return f"You divide the scores by {whole.turned_over()}, where √{size} should stand."
+    return f"You multiply the scores by {whole}, where they should be divided by √{size}."
+
+
+def _factors(atlas: Atlas, place: Place) -> Iterator[float | None]:
+    """What is read of one call: nothing where it cannot tell, None where no factor explains it."""
+    found = pairs(atlas, place)
+    if found is None:
+        yield None
+        return
+    stretched: list[float] = []
+    for ours, right in found:
+        if torch.allclose(ours, right, rtol=1e-5, atol=1e-7):
+            stretched += [1.0] if _tells(right) else []
+            continue
+        factor = _of_weights(ours, right) if are_weights(right) else _of_scores(ours, right)
+        if factor is not None:
+            stretched.append(factor)
+        elif are_weights(right) or len(found) == 1:
+            yield None
+            return
+    if stretched and max(stretched) - min(stretched) <= 10 * CLOSE * abs(stretched[0]):
+        yield stretched[0]
+    elif stretched:
+        yield None
+
+
+def _tells(right: torch.Tensor) -> bool:
+    """Whether a factor on the scores would have shown."""
+    if not are_weights(right):
+        return bool((right.abs() > 1e-6).any())
+    return bool((right.amax(-1) - right.masked_fill(right == 0, 2.0).amin(-1) > 1e-3).any())
+
+
+def _of_scores(ours: torch.Tensor, right: torch.Tensor) -> float | None:
+    """The factor between scores; None where there is not one for all."""
+    if not ours.isfinite().all() or not right.isfinite().all() or right.numel() < 2:
+        return None
+    size = right.square().sum()
+    if not size:
+        return None
+    factor = ((ours * right).sum() / size).item()
+    near = torch.allclose(
+        ours,
+        factor * right,
+        rtol=CLOSE,
+        atol=CLOSE * abs(factor) * size.sqrt().item() / right.numel(),
+    )
+    return factor if near and factor > 0 else None
+
+
+def _of_weights(ours: torch.Tensor, right: torch.Tensor) -> float | None:
+    """The factor by which the scores behind weights are stretched; None where there is not one."""
+    if not are_weights(ours) or not torch.equal(ours == 0, right == 0):
+        return None
+    seen = (right > LEAST_WEIGHT) & (ours > LEAST_WEIGHT)
+    mine, its = (_centred(part, seen) for part in (ours, right))
+    size = its.square().sum()
+    if size < 1e-3:
+        return None
+    factor = ((mine * its).sum() / size).item()
+    near = (mine - factor * its).abs().max() <= 50 * CLOSE * max(abs(factor), 1.0)
+    return factor if near and factor > 0 else None
+
+
+def _centred(weights: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """The logarithms of the weights that are seen, less their mean in each row."""
+    logarithms = torch.where(seen, weights.clamp_min(1e-30).log(), 0.0)
+    mean = logarithms.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp_min(1)
+    return torch.where(seen, logarithms - mean, 0.0)
+
+
+def fitted(readings: Sequence[Reading]) -> Law | None:
+    """The simplest law that all readings obey; None where there is none, or more than one."""
+    off = [r for r in readings if abs(r.factor - 1) > CLOSE]
+    if not off:
+        return None
+    names = sorted(set.intersection(*(set(r.sizes) for r in readings)))
+    for count in (0, 1, 2):
+        for constant in [True] if count == 0 else [False, True]:
+            laws = [
+                law
+                for chosen in combinations(names, count)
+                if (law := _law(readings, chosen, constant)) is not None
+            ]
+            if laws:
+                return laws[0] if len(laws) == 1 else None
+    return None
+
+
+def _law(readings: Sequence[Reading], names: tuple[str, ...], constant: bool) -> Law | None:
+    """The law in these sizes, if it holds; it must be told by more settings than it has numbers."""
+    rows = [[math.log(r.sizes[name]) for name in names] + [1.0] * constant for r in readings]
+    settings = {tuple(row) for row in rows}
+    unknowns = len(names) + constant
+    matrix = torch.tensor(rows, dtype=torch.float64).reshape(len(readings), unknowns)
+    if len(settings) <= unknowns - (not names) or torch.linalg.matrix_rank(matrix) < unknowns:
+        return None
+    target = torch.tensor([math.log(r.factor) for r in readings], dtype=torch.float64)
+    solution = torch.linalg.lstsq(matrix, target[:, None]).solution[:, 0]
+    powers = [
+        Fraction(value).limit_denominator(MOST_DENOMINATOR)
+        for value in solution[: len(names)].tolist()
+    ]
+    rest = target - sum(
+        (float(power) * matrix[:, i] for i, power in enumerate(powers)), torch.zeros_like(target)
+    )
+    offset = rest.mean().item() if constant else 0.0
+    if (rest - offset).abs().max() > 3 * CLOSE or 0 in powers:
+        return None
+    if constant and abs(offset) <= 3 * CLOSE:
+        return None
+    return Law(math.exp(offset), tuple(zip(names, powers, strict=True)))
+
+
+ROOTS = {2: "√{}", 3: "∛{}", 4: "∜{}"}
+
+
+def _power(name: str, power: Fraction) -> str:
+    """A power as one writes it: d_k, √d_k, d_k², d_k^(2/3)."""
+    name = f"({name})" if " " in name else name
+    if power == 1:
+        return name
+    if power.numerator == 1 and power.denominator in ROOTS:
+        return ROOTS[power.denominator].format(name)
+    if power.denominator == 1:
+        return f"{name}^{power}"
+    return f"{name}^({power})"
