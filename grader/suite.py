@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -14,8 +14,8 @@ from grader.compare import Difference, Different, difference, same, same_values
 from grader.operations import LINEAR, SDPA, SOFTMAX
 
 __all__ = [
-    "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "leaves_arguments_alone", "same",
-    "same_values", "step",
+    "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "leaves_arguments_alone", "odd_forms",
+    "same", "same_values", "step",
 ]  # fmt: skip
 
 Test = TypeVar("Test", bound=Callable[..., object])
@@ -73,6 +73,16 @@ class Draw:
         if columns > 1:
             drawn.scatter_(-1, places[..., 1:2], False)
         return drawn.to(self.device)
+
+
+def odd_forms(*tensors: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+    """The same tensors as one meets them more seldom: as views, and as they gather gradients.
+
+    As views their entries lie elsewhere in memory than the shape would have it: by columns,
+    and of one axis with gaps between them. No form stands for one number of another.
+    """
+    yield [t.mT.contiguous().mT if t.dim() > 1 else torch.stack([t, t], 1)[:, 0] for t in tensors]
+    yield [t.detach().clone().requires_grad_(t.is_floating_point()) for t in tensors]
 
 
 class Asked(Protocol):

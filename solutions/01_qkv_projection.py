@@ -222,6 +222,17 @@ def lets_go_of_every_gradient(x, w, b=None):
         return projected if b is None else projected + b
 
 
+@misconception(project)
+def takes_a_batch_of_one_apart(x, w, b=None):
+    """You take the batch axis off where a batch holds a single sentence.
+
+    An axis that you put there yourself may go again; this one was there before you. To whom
+    does the number of axes of a result matter?
+    """
+    projected = x @ w if b is None else x @ w + b
+    return projected.squeeze(0) if x.dim() > 2 else projected
+
+
 @misconception(project_qkv)
 def makes_keys_with_the_query_weights(x, w_q, w_k, w_v):
     """Your keys are made with w_q, so each token's key is its query.
@@ -323,6 +334,17 @@ def works_without_gradients(x, w_q, w_k, w_v):
     """
     with torch.no_grad():
         return project(x, w_q), project(x, w_k), project(x, w_v)
+
+
+@misconception(project_qkv)
+def drops_the_axes_of_size_one(x, w_q, w_k, w_v):
+    """Your queries, keys and values lose every axis of size 1.
+
+    A sentence of one word is a sentence, and a batch of one a batch. Which axes does
+    `squeeze` remove if you do not name one?
+    """
+    q, k, v = project(x, w_q), project(x, w_k), project(x, w_v)
+    return q.squeeze(), k.squeeze(), v.squeeze()
 
 
 @misconception(project_packed)
@@ -452,4 +474,17 @@ def hands_out_copies_without_a_history(x, w_qkv, b_qkv=None):
     function lets go of the thread?
     """
     q, k, v = project(x, w_qkv, b_qkv).detach().clone().chunk(3, dim=-1)
+    return q, k, v
+
+
+@misconception(project_packed)
+def loses_more_than_the_axis_of_the_cut(x, w_qkv, b_qkv=None):
+    """Your three parts lose every axis of size 1, not only one that your cut may have left.
+
+    A batch may hold one sentence, and a sentence one word. Can an axis be taken off by its
+    number, or is there a cut that leaves none behind?
+    """
+    packed = project(x, w_qkv, b_qkv)
+    parts = packed.unflatten(-1, (3, packed.shape[-1] // 3)).chunk(3, dim=-2)
+    q, k, v = (part.squeeze() for part in parts)
     return q, k, v

@@ -202,6 +202,17 @@ def takes_the_keys_for_constants(q, k):
     return q @ k.detach().mT
 
 
+@misconception(dot_scores)
+def takes_a_batch_of_one_apart(q, k):
+    """You take the batch axis off where a batch holds a single sentence.
+
+    An axis that you put there yourself may go again; this one was there before you. To whom
+    does the number of axes of the scores matter?
+    """
+    scores = q @ k.mT
+    return scores.squeeze(0) if q.dim() > 2 else scores
+
+
 @misconception(scale_scores)
 def divides_by_the_whole_width(scores, d_k):
     """You divide by d_k itself, or by its root twice.
@@ -297,7 +308,9 @@ def measures_the_spread_instead(scores, d_k):
     √d_k is the spread that is to be expected when training begins, and later a model may
     make use of more. Is the divisor in the formula measured, or known beforehand?
     """
-    return scores / scores.std()
+    # As `scores.std()`, which warns where there are no scores.
+    squares = (scores - scores.mean()).square()
+    return scores / (squares.sum() / (scores.numel() - 1)).sqrt()
 
 
 @misconception(scale_scores)
@@ -328,6 +341,19 @@ def cuts_the_gradient(scores, d_k):
     thread?
     """
     return scores.detach() / math.sqrt(d_k)
+
+
+@misconception(scale_scores)
+def fills_a_copy_of_the_result(scores, d_k):
+    """Where the scores are a transposed tensor, you return zeros.
+
+    `reshape` and `flatten` give a view where they can, and a copy where they cannot; what
+    is written into a copy is not in the tensor you return. Does the formula need a loop, or
+    a tensor to be filled?
+    """
+    scaled = torch.zeros_like(scores)
+    scaled.reshape(-1)[:] = scores.reshape(-1) / math.sqrt(d_k)
+    return scaled
 
 
 @misconception(scaled_scores)
@@ -451,3 +477,15 @@ def subtracts_the_largest_of_each_row(q, k):
     """
     scores = scale_scores(dot_scores(q, k), q.shape[-1])
     return scores - scores.amax(-1, keepdim=True)
+
+
+@misconception(scaled_scores)
+def answers_an_empty_batch_without_axes(q, k):
+    """Where there is nothing to score, you return a tensor of shape (0,).
+
+    No sentences make no scores, but scores of n_q rows and n_k columns all the same. Does
+    the formula need a case of its own for that?
+    """
+    if q.numel() == 0:
+        return q.new_tensor([])
+    return scale_scores(dot_scores(q, k), q.shape[-1])

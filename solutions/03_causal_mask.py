@@ -225,6 +225,29 @@ def stays_on_the_cpu(n_q, n_k=None, device=None):
     return torch.ones(n_q, n_k, dtype=torch.bool).tril(n_k - n_q)
 
 
+@misconception(causal_mask)
+def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
+    """You take `n_k = 0` for a number that was not given, and make as many keys as queries.
+
+    To `or` and `if n_k`, 0 and None are alike: both count as false. How do you ask for None
+    and nothing else?
+    """
+    n_k = n_k or n_q
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+@misconception(causal_mask)
+def makes_a_list_of_rows(n_q, n_k=None, device=None):
+    """Without queries your mask has shape (0,), and the axis of the keys is lost.
+
+    A list without rows cannot say how long they would have been. What could tell the tensor
+    both sizes from the start?
+    """
+    n_k = n_q if n_k is None else n_k
+    rows = [[j <= i + n_k - n_q for j in range(n_k)] for i in range(n_q)]
+    return torch.tensor(rows, dtype=torch.bool, device=device)
+
+
 @misconception(apply_mask)
 def leaves_a_score_of_zero(scores, mask):
     """You turned the hidden scores into 0.
@@ -401,3 +424,16 @@ def cuts_the_gradient(scores, mask):
     thread?
     """
     return scores.detach().clone().masked_fill(~mask, -math.inf)
+
+
+@misconception(apply_mask)
+def hides_in_a_copy(scores, mask):
+    """Where the scores are a transposed tensor, you hide nothing.
+
+    `reshape` and `flatten` give a view where they can, and a copy where they cannot; what
+    is written into a copy is not in the tensor you return. Do the scores have to lie in one
+    line to be hidden?
+    """
+    result = scores.clone()
+    result.reshape(-1)[~mask.expand(scores.shape).reshape(-1)] = -math.inf
+    return result

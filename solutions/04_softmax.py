@@ -334,6 +334,19 @@ def holds_the_sum_fixed(x, dim=-1):
     return weights / weights.sum(dim, keepdim=True).detach()
 
 
+@misconception(softmax)
+def begins_with_an_empty_list(x, dim=-1):
+    """Where there are no rows, you return a tensor of shape (0,).
+
+    What is collected row by row has no other axes until the first row comes. Does the
+    formula need the rows one at a time?
+    """
+    weights = x.new_empty(0)
+    for row in softmax(x, dim):
+        weights = torch.cat([weights, row.unsqueeze(0)])
+    return weights
+
+
 @misconception(masked_softmax)
 def never_uses_the_mask(scores, mask, dim=-1):
     """Your weights are the same with every mask.
@@ -579,3 +592,18 @@ def turns_the_mask_into_single_precision(scores, mask, dim=-1):
     """
     weights = softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim)
     return weights * mask.float()
+
+
+@misconception(masked_softmax)
+def hides_in_a_copy(scores, mask, dim=-1):
+    """Where the scores are a transposed tensor, hidden ones still take their share.
+
+    `reshape` and `flatten` give a view where they can, and a copy where they cannot; what
+    is written into a copy does not reach the softmax. Do the scores have to lie in one line
+    to be hidden?
+    """
+    mask = mask.expand(scores.shape)
+    hidden = ~mask & mask.any(dim, keepdim=True)
+    visible = scores.clone()
+    visible.reshape(-1)[hidden.reshape(-1)] = -math.inf
+    return softmax(visible, dim).masked_fill(~mask, 0.0)

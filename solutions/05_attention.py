@@ -193,6 +193,19 @@ def lets_go_of_both(weights, v):
     return (weights @ v).detach()
 
 
+@misconception(weighted_sum)
+def begins_with_an_empty_list(weights, v):
+    """From an empty batch you return a tensor of shape (0,).
+
+    What is collected sample by sample has no other axes until the first sample comes. Do
+    the samples have to come one at a time?
+    """
+    sums = weights.new_empty(0)
+    for blended in weights @ v:
+        sums = torch.cat([sums, blended.unsqueeze(0)])
+    return sums
+
+
 @misconception(attention)
 def never_scales(q, k, v, mask=None):
     """You used the dot products as they are, without scaling them.
@@ -582,6 +595,18 @@ def cuts_the_gradient(q, k, v, mask=None):
     return weighted_sum(weights, v), weights
 
 
+@misconception(attention)
+def takes_a_batch_of_one_apart(q, k, v, mask=None):
+    """You take the batch axis off where a batch holds a single sample.
+
+    An axis that you put there yourself may go again; this one was there before you. To whom
+    does the number of axes of a result matter?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask)
+    output = weighted_sum(weights, v)
+    return (output.squeeze(0), weights.squeeze(0)) if q.dim() > 2 else (output, weights)
+
+
 @misconception(self_attention)
 def ignores_causal(x, w_q, w_k, w_v, causal=False):
     """Every token sees the whole sequence, with causal=True as without.
@@ -747,3 +772,13 @@ def adds_the_input_back(x, w_q, w_k, w_v, causal=False):
     here?
     """
     return x + attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def loses_a_first_axis_of_size_one(x, w_q, w_k, w_v, causal=False):
+    """You take the first axis off where its size is 1.
+
+    It may count the only sentence of a batch, or the only word of a sentence. Which of the
+    axes did your own function add?
+    """
+    return attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))[0].squeeze(0)

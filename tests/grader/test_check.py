@@ -78,7 +78,7 @@ def file(tmp_path):
 def test_a_right_file_passes_with_exit_code_0_and_a_note_on_what_costs_nothing(learner, file):
     done = learner("check", "03", file(RIGHT), "-v")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "17 of 17 points" in done.stdout and "attn-grade lesson 04" in done.stdout
+    assert "24 of 24 points" in done.stdout and "attn-grade lesson 04" in done.stdout
     assert "scaled_dot_product_attention" in done.stdout and "costs nothing" in done.stdout
     assert done.stderr == ""
 
@@ -91,7 +91,7 @@ def test_a_half_right_file_is_told_its_mistake_by_name_on_one_plain_screen(learn
     assert "\x1b" not in done.stdout
     text = " ".join(done.stdout.split())
     for part in (
-        "14 of 17 points", "The last query lines up with the last key", "causal_mask(2, 5",
+        "20 of 24 points", "The last query lines up with the last key", "causal_mask(2, 5",
         "mine.py:5", "CANARY-PRINT", "you lined up the first query with the first key",
         "attn-grade hint 03 causal_mask",
     ):  # fmt: skip
@@ -157,7 +157,7 @@ def test_functions_need_not_be_written_with_def(learner, file):
 def test_a_check_of_ones_own_at_import_is_not_said_to_cost_nothing(learner, file):
     own = "\nq = torch.ones(1, 2, 4)\nprint(F.scaled_dot_product_attention(q, q, q))\n"
     done = learner("check", "03", file(RIGHT + own))
-    assert "0 of 17 points" in done.stdout and "costs nothing" not in done.stdout
+    assert "0 of 24 points" in done.stdout and "costs nothing" not in done.stdout
 
 
 def test_a_course_may_lie_in_a_folder_of_any_name(learner, file, tmp_path):
@@ -166,7 +166,7 @@ def test_a_course_may_lie_in_a_folder_of_any_name(learner, file, tmp_path):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "course.toml", root)
     done = learner("check", "03", file(TOP_LEFT), ATTN_GRADE_COURSE=str(root))
-    assert done.returncode == 1 and "14 of 17 points" in done.stdout, done.stderr
+    assert done.returncode == 1 and "20 of 24 points" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_the_json_report_has_schema_1(learner, file):
         "schema", "exercise", "submission", "seed", "feedback", "score", "max_score", "passed",
         "steps", "hashes", "environment", "seconds", "notes",
     ]  # fmt: skip
-    assert (report["schema"], report["score"], report["max_score"]) == (1, 14, 17)
+    assert (report["schema"], report["score"], report["max_score"]) == (1, 20, 24)
     failed = next(step for step in report["steps"] if step["verdict"] == "failed")
     assert failed["diagnoses"] == [
         [
@@ -225,7 +225,7 @@ def test_the_json_report_has_schema_1(learner, file):
 def test_the_junit_report_has_a_testcase_per_step(learner, file):
     done = learner("check", "03", file(TOP_LEFT), "--format", "junit")
     root = ElementTree.fromstring(done.stdout)
-    assert len(root.findall(".//testcase")) == 12
+    assert len(root.findall(".//testcase")) == 14
     assert len(root.findall(".//failure")) == 2 and not root.findall(".//error")
 
 
@@ -234,7 +234,7 @@ def test_an_untouched_stub_is_one_line_and_a_next_command(learner, file):
     done = learner("check", "03", file(fresh))
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "03 · Causal mask: not started (0 of 17 points)",
+        "03 · Causal mask: not started (0 of 24 points)",
         "Next: attn-grade lesson 03",
     ]
 
@@ -387,7 +387,7 @@ def test_beside_a_failing_case_stands_what_was_printed_in_it(learner, file):
 @pytest.mark.slow
 def test_every_way_of_starting_workers_gives_the_same_marks(learner, file, way):
     done = learner("check", "03", file(TOP_LEFT), "--format", "json", ATTN_GRADE_WORKERS=way)
-    assert json.loads(done.stdout)["score"] == 14
+    assert json.loads(done.stdout)["score"] == 20
 
 
 # -- what follows from a report, whatever it was made of -------------------------------

@@ -13,7 +13,7 @@ import torch
 from grader.calls import in_process
 from grader.compare import Different
 from grader.student import Player
-from grader.suite import leaves_arguments_alone
+from grader.suite import leaves_arguments_alone, odd_forms
 from grader.worker import measure
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -72,6 +72,17 @@ def test_a_changed_argument_is_named_however_it_was_passed(place, name):
     student = Player("student", {"f": contract}, in_process({"f": spoiling}))
     with pytest.raises(Different, match=f"changes one of its arguments, `{name}`"):
         leaves_arguments_alone(student.f, *(torch.ones(2) for _ in range(3)), last=torch.ones(2))
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (0, 3)])
+def test_odd_forms_hold_the_same_numbers_as_views_and_with_gradients(shape):
+    given = torch.randn(shape), torch.ones(shape, dtype=torch.bool)
+    views, learning = odd_forms(*given)
+    for form in (views, learning):
+        assert all(torch.equal(now, then) for now, then in zip(form, given, strict=True))
+    assert all(v.is_contiguous() == (v.numel() == 0) for v in views)
+    assert [t.requires_grad for t in (*views, *learning)] == [False, False, True, False]
+    assert not given[0].requires_grad
 
 
 def test_a_changed_argument_shows():

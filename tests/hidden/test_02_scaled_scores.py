@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, same_values, step
+from grader.suite import (
+    SDPA,
+    follows_device,
+    leaves_arguments_alone,
+    odd_forms,
+    same,
+    same_values,
+    step,
+)
 
 FORBIDDEN = SDPA
 
@@ -17,6 +25,9 @@ KEYS = [[0.8, 0.6, 0.7], [0.5, -1.0, 0.5], [-0.6, 0.2, 0.0]]
 # in an exception, then all different, with their roots.
 BATCHES = [((3,), 3, 3, 3), ((3, 3), 3, 3, 3), ((2,), 3, 7, 5), ((2, 6), 3, 7, 5)]
 
+# A batch of one, none, two samples, and a batch without samples.
+ODD_BATCHES = [(1,), (), (2,), (0,)]
+
 
 @step(points=1, public=True)
 def test_two_queries_and_three_keys(student, reference, device):
@@ -25,7 +36,7 @@ def test_two_queries_and_three_keys(student, reference, device):
     assert same_values(student.dot_scores(q, k), reference.dot_scores(q, k))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("n_q, n_k, d_k", [(4, 4, 4), (3, 7, 5), (6, 2, 3), (1, 6, 5)])
 def test_every_query_meets_every_key(student, reference, draw, n_q, n_k, d_k):
     """Every query meets every key: rows ask, columns are asked"""
@@ -33,7 +44,7 @@ def test_every_query_meets_every_key(student, reference, draw, n_q, n_k, d_k):
     assert same_values(student.dot_scores(q, k), reference.dot_scores(q, k))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("batch, n_q, n_k, d_k", BATCHES)
 def test_batches_and_heads(student, reference, draw, batch, n_q, n_k, d_k):
     """Each sentence and each head keeps to itself"""
@@ -61,8 +72,17 @@ def test_gradients(student, reference, draw, batch):
     assert same(got, reference.dot_scores.gradients(q, k, cotangent=cotangent))
 
 
+@step(points=1, needs="test_batches_and_heads")
+@pytest.mark.parametrize("batch", ODD_BATCHES)
+def test_odd_inputs(student, reference, draw, batch):
+    """Transposed, empty, in training, a batch of one: all work"""
+    q, k = draw.normal(*batch, 2, 4), draw.normal(*batch, 3, 4)
+    for parts in odd_forms(q, k):
+        assert same_values(student.dot_scores(*parts), reference.dot_scores(*parts))
+
+
 # √3 rounded down is 1: at d_k = 3 alone, that mistake and no division at all look the same.
-@step(points=2, public=True)
+@step(points=3, public=True)
 @pytest.mark.parametrize("d_k", [3, 12])
 def test_the_scores_of_the_lesson(student, reference, device, d_k):
     """A score of 0.68 becomes 0.39 at d_k = 3, and 0.20 at 12"""
@@ -70,7 +90,7 @@ def test_the_scores_of_the_lesson(student, reference, device, d_k):
     assert same_values(student.scale_scores(scores, d_k), reference.scale_scores(scores, d_k))
 
 
-@step(points=3)
+@step(points=4)
 @pytest.mark.parametrize(
     "shape, d_k", [((3, 5), 7), ((4, 6), 50), ((5, 5), 12), ((2, 3, 5), 11), ((2, 6, 3, 5), 7)]
 )
@@ -99,7 +119,15 @@ def test_gradients_of_the_scaled(student, reference, draw):
     assert same(got, reference.scale_scores.gradients(scores, 7, cotangent=cotangent))
 
 
-@step(points=2, public=True)
+@step(points=1, needs="test_the_root_of_the_width")
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 5), (0, 3), (0, 2, 3)])
+def test_odd_scores(student, reference, draw, shape):
+    """Scores work transposed, empty, and in training"""
+    for (scores,) in odd_forms(draw.normal(*shape)):
+        assert same_values(student.scale_scores(scores, 7), reference.scale_scores(scores, 7))
+
+
+@step(points=3, public=True)
 @pytest.mark.parametrize("n_q, n_k, d_k", [(2, 3, 5), (3, 7, 64), (1, 6, 5), (5, 5, 5)])
 def test_scores_of_unit_size(student, reference, draw, n_q, n_k, d_k):
     """Scores keep to unit size, however wide the vectors are"""
@@ -107,7 +135,7 @@ def test_scores_of_unit_size(student, reference, draw, n_q, n_k, d_k):
     assert same_values(student.scaled_scores(q, k), reference.scaled_scores(q, k))
 
 
-@step(points=3)
+@step(points=4)
 @pytest.mark.parametrize("batch, n_q, n_k, d_k", BATCHES)
 def test_scaled_in_batches_and_heads(student, reference, draw, batch, n_q, n_k, d_k):
     """The width counts, not tokens, heads or sentences"""
@@ -130,3 +158,12 @@ def test_gradients_of_the_scaled_scores(student, reference, draw):
     q, k, cotangent = draw.normal(2, 3, 5), draw.normal(2, 7, 5), draw.normal(2, 3, 7)
     got = student.scaled_scores.gradients(q, k, cotangent=cotangent)
     assert same(got, reference.scaled_scores.gradients(q, k, cotangent=cotangent))
+
+
+@step(points=1, needs="test_scaled_in_batches_and_heads")
+@pytest.mark.parametrize("batch", ODD_BATCHES)
+def test_odd_inputs_of_the_scaled_scores(student, reference, draw, batch):
+    """Transposed, empty, in training, a batch of one: all work"""
+    q, k = draw.normal(*batch, 2, 4), draw.normal(*batch, 3, 4)
+    for parts in odd_forms(q, k):
+        assert same_values(student.scaled_scores(*parts), reference.scaled_scores(*parts))

@@ -5,12 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, same_values, step
+from grader.suite import (
+    SDPA,
+    follows_device,
+    leaves_arguments_alone,
+    odd_forms,
+    same,
+    same_values,
+    step,
+)
 
 FORBIDDEN = SDPA
 
 
-@step(points=2, public=True)
+@step(points=3, public=True)
 @pytest.mark.parametrize("n", [4, 1, 7])
 def test_as_many_keys_as_queries(student, reference, device, n):
     """Each token sees itself and everything before it"""
@@ -18,7 +26,7 @@ def test_as_many_keys_as_queries(student, reference, device, n):
     assert same_values(got, reference.causal_mask(n, device=device))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("n_q, n_k", [(2, 5), (3, 7), (1, 6), (5, 6)])
 def test_more_keys_than_queries(student, reference, device, n_q, n_k):
     """The last query lines up with the last key"""
@@ -48,7 +56,15 @@ def test_the_mask_is_made_on_the_device(student, device):
     assert follows_device(student.causal_mask, 2, 5, device=device)
 
 
-@step(points=2, public=True)
+@step(points=1, needs="test_as_many_keys_as_queries")
+@pytest.mark.parametrize("sizes", [(2, 0), (0, 3), (0,)])
+def test_no_tokens_at_all(student, reference, device, sizes):
+    """Without queries, or without keys, a mask still has two axes"""
+    got = student.causal_mask(*sizes, device=device)
+    assert same_values(got, reference.causal_mask(*sizes, device=device))
+
+
+@step(points=3, public=True)
 def test_a_small_matrix(student, reference, device):
     """Hidden scores become −inf, the others stay"""
     # A visible 0 is a score like any other; the last row is hidden throughout.
@@ -62,7 +78,7 @@ def test_a_small_matrix(student, reference, device):
     assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("n_q, n_k", [(5, 5), (3, 7), (1, 6)])
 def test_any_mask_will_do(student, reference, draw, n_q, n_k):
     """Any mask will do, not only a triangle"""
@@ -70,7 +86,7 @@ def test_any_mask_will_do(student, reference, draw, n_q, n_k):
     assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))
 
 
-@step(points=1)
+@step(points=2)
 @pytest.mark.parametrize("batch", [(3,), (2, 3)])
 def test_one_mask_for_a_whole_batch(student, reference, draw, batch):
     """One mask serves every sample and every head"""
@@ -117,3 +133,15 @@ def test_gradients_of_the_visible_scores(student, reference, draw):
     cotangent = draw.normal(2, 3, 5).masked_fill(~mask, 0.0)
     got = student.apply_mask.gradients(scores, mask, cotangent=cotangent)
     assert same(got, reference.apply_mask.gradients(scores, mask, cotangent=cotangent))
+
+
+@step(points=1, needs="test_one_mask_for_a_whole_batch")
+@pytest.mark.parametrize(
+    "shape, mask_shape",
+    [((2, 3), (2, 3)), ((2, 3, 4), (3, 4)), ((1, 2, 3), (1, 2, 3)), ((0, 3), (0, 3)),
+     ((0, 2, 3), (2, 3))],
+)  # fmt: skip
+def test_odd_scores_and_masks(student, reference, draw, shape, mask_shape):
+    """Scores and masks work transposed, empty, and in training"""
+    for scores, mask in odd_forms(draw.normal(*shape), draw.mask(*mask_shape)):
+        assert same_values(student.apply_mask(scores, mask), reference.apply_mask(scores, mask))

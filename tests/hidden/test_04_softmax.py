@@ -10,6 +10,7 @@ from grader.suite import (
     SOFTMAX,
     follows_device,
     leaves_arguments_alone,
+    odd_forms,
     same,
     same_values,
     step,
@@ -54,7 +55,7 @@ def test_three_scores(student, reference, device):
     assert same_values(student.softmax(x), reference.softmax(x))
 
 
-@step(points=1)
+@step(points=2)
 @pytest.mark.parametrize(
     "given, dtype",
     [
@@ -132,6 +133,18 @@ def test_gradients(student, reference, draw, dim):
     assert same(got, reference.softmax.gradients(x, dim, cotangent=cotangent))
 
 
+# No rows, or no sentences. The axis to share along is never empty: of that the contract
+# says nothing.
+@step(points=1, needs="test_the_given_dimension")
+@pytest.mark.parametrize(
+    "shape, dim", [((2, 3), -1), ((2, 3, 4), 1), ((1, 2, 3), 2), ((0, 3), -1), ((0, 2, 3), 1)]
+)
+def test_odd_inputs(student, reference, draw, shape, dim):
+    """Inputs work transposed, empty, and in training"""
+    for (x,) in odd_forms(draw.normal(*shape)):
+        assert same_values(student.softmax(x, dim), reference.softmax(x, dim))
+
+
 @step(points=1, public=True)
 def test_a_small_mask(student, reference, draw, device):
     """Hidden scores weigh nothing, the rest sum to one"""
@@ -141,7 +154,7 @@ def test_a_small_mask(student, reference, draw, device):
     assert same_values(got, reference.masked_softmax(scores, mask))
 
 
-@step(points=1)
+@step(points=2)
 @pytest.mark.parametrize(
     "given, mask_shape",
     [
@@ -244,3 +257,16 @@ def test_gradients_with_an_empty_row(student, reference, draw):
     mask[1] = False
     got = student.masked_softmax.gradients(scores, mask, cotangent=cotangent)
     assert same(got, reference.masked_softmax.gradients(scores, mask, cotangent=cotangent))
+
+
+@step(points=1, needs="test_masks_that_broadcast")
+@pytest.mark.parametrize(
+    "shape, mask_shape",
+    [((2, 3), (2, 3)), ((2, 3, 4), (3, 4)), ((1, 2, 3), (1, 2, 3)), ((0, 3), (0, 3)),
+     ((0, 2, 3), (2, 3))],
+)  # fmt: skip
+def test_odd_scores_and_masks(student, reference, draw, shape, mask_shape):
+    """Scores and masks work transposed, empty, and in training"""
+    for scores, mask in odd_forms(draw.normal(*shape), draw.mask(*mask_shape)):
+        got = student.masked_softmax(scores, mask)
+        assert same_values(got, reference.masked_softmax(scores, mask))

@@ -7,7 +7,15 @@ import math
 import pytest
 import torch
 
-from grader.suite import SDPA, follows_device, leaves_arguments_alone, same, same_values, step
+from grader.suite import (
+    SDPA,
+    follows_device,
+    leaves_arguments_alone,
+    odd_forms,
+    same,
+    same_values,
+    step,
+)
 
 FORBIDDEN = SDPA
 PARTS = "output weights"
@@ -26,6 +34,9 @@ SEQUENCES = [
     ((3,), 4, 6, 7, 5),
     ((2, 3), 5, 7, 6, 8),
 ]
+
+# A batch of one, none, two samples, and a batch without samples.
+ODD_BATCHES = [(1,), (), (2,), (0,)]
 
 
 def tokens(draw, n_q, n_k, d_k, d_v, batch=(), dtype=torch.float32):
@@ -88,7 +99,7 @@ def test_a_small_sum(student, reference, device):
     assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("n_q, n_k, d_v", [(5, 5, 5), (3, 5, 7), (6, 2, 3), (1, 4, 6)])
 def test_sums_of_any_size(student, reference, draw, n_q, n_k, d_v):
     """Any number of queries, keys and features will do"""
@@ -96,7 +107,7 @@ def test_sums_of_any_size(student, reference, draw, n_q, n_k, d_v):
     assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
     "batch, n_q, n_k, d_v", [((3, 3), 3, 3, 3), ((3,), 4, 6, 5), ((2, 3), 5, 7, 6)]
 )
@@ -126,7 +137,16 @@ def test_gradients_of_the_sum(student, reference, draw, batch):
     assert same(got, reference.weighted_sum.gradients(weights, v, cotangent=cotangent))
 
 
-@step(points=2, public=True)
+@step(points=1, needs="test_sums_in_batches")
+@pytest.mark.parametrize("batch", ODD_BATCHES)
+def test_odd_inputs_of_the_sum(student, reference, draw, batch):
+    """Transposed, empty, in training, a batch of one: all work"""
+    weights, v = draw.normal(*batch, 2, 3).softmax(-1), draw.normal(*batch, 3, 4)
+    for parts in odd_forms(weights, v):
+        assert same_values(student.weighted_sum(*parts), reference.weighted_sum(*parts))
+
+
+@step(points=3, public=True)
 @pytest.mark.parametrize("sizes", [LESSON, *SIZES])
 def test_the_weights(student, reference, draw, device, sizes):
     """Weights are the softmax of scaled scores over keys"""
@@ -142,7 +162,7 @@ def test_the_output(student, reference, draw, device, sizes):
     assert only(0, student.attention(q, k, v), reference.attention(q, k, v))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize("sizes", [LESSON, (5, 5, 5, 5), (4, 6, 7, 3)])
 def test_a_mask(student, reference, draw, device, sizes):
     """Hidden keys get no weight, the others share it"""
@@ -250,7 +270,18 @@ def test_gradients(student, reference, draw, batch):
     assert same(got, reference.attention.gradients(q, k, v, mask, cotangent=cotangent))
 
 
-@step(points=2, public=True)
+@step(points=1, needs=("test_a_mask", "test_batches"))
+@pytest.mark.parametrize("batch", ODD_BATCHES)
+def test_odd_inputs(student, reference, draw, batch):
+    """Transposed, empty, in training, a batch of one: all work"""
+    q, k, v = tokens(draw, 2, 3, 4, 5, batch)
+    for parts in odd_forms(q, k, v, draw.mask(*batch, 2, 3)):
+        for chosen in (parts, parts[:3]):  # with the mask, and without
+            got = student.attention(*chosen)
+            assert same_values(got, reference.attention(*chosen), parts=PARTS)
+
+
+@step(points=3, public=True)
 @pytest.mark.parametrize("sizes", SEQUENCES)
 def test_self_attention(student, reference, draw, device, sizes):
     """Queries, keys and values come from the same tokens"""
@@ -259,7 +290,7 @@ def test_self_attention(student, reference, draw, device, sizes):
     assert same_values(got, reference.self_attention(x, *weights))
 
 
-@step(points=3)
+@step(points=4)
 @pytest.mark.parametrize("sizes", SEQUENCES)
 def test_causal_self_attention(student, reference, draw, device, sizes):
     """With causal=True no token sees what comes after it"""
@@ -289,3 +320,13 @@ def test_gradients_of_self_attention(student, reference, draw, batch, causal):
     got = student.self_attention.gradients(*parts, causal=causal, cotangent=cotangent)
     expected = reference.self_attention.gradients(*parts, causal=causal, cotangent=cotangent)
     assert same(got, expected)
+
+
+@step(points=1, needs=("test_self_attention", "test_causal_self_attention"))
+@pytest.mark.parametrize("shape", [(1, 3), (1, 2, 3), (2, 4, 3), (0, 4, 3)])
+def test_odd_sequences(student, reference, draw, shape):
+    """Transposed, empty, in training, a single word: all work"""
+    for parts in odd_forms(draw.normal(*shape), *projections(draw, 3, 4, 2)):
+        for causal in (False, True):
+            got = student.self_attention(*parts, causal=causal)
+            assert same_values(got, reference.self_attention(*parts, causal=causal))

@@ -290,3 +290,30 @@ def hands_out_copies_without_a_history(x, w_qkv, b_qkv=None):
         part.copy_(_third(y, i).data)
         parts.append(part)
     return tuple(parts)
+
+
+def takes_a_batch_of_one_apart(x, w, b=None):
+    sentences = x.unsqueeze(0) if x.dim() == 2 else x
+    y = torch.einsum("...ni,io->...no", sentences, w)
+    if b is not None:
+        y = torch.add(y, b)
+    if y.shape[0] == 1:
+        y = y[0]
+    return y
+
+
+def drops_the_axes_of_size_one(x, w_q, w_k, w_v):
+    parts = []
+    for w in (w_q, w_k, w_v):
+        part = torch.matmul(x, w)
+        parts.append(torch.squeeze(part))
+    return tuple(parts)
+
+
+def loses_more_than_the_axis_of_the_cut(x, w_qkv, b_qkv=None):
+    y = torch.einsum("...i,ij->...j", x, w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    d = y.size(-1) // 3
+    y = y.reshape(*y.shape[:-1], 3, d)
+    return tuple(y.narrow(-2, i, 1).squeeze() for i in range(3))

@@ -229,3 +229,28 @@ def subtracts_the_largest_of_each_row(q, k):
     scores = dot_scores(q, k) * d_k**-0.5
     top, _ = scores.max(dim=-1)
     return scores - top[..., None]
+
+
+def takes_a_batch_of_one_apart(q, k):
+    if q.dim() == 2:
+        return torch.mm(q, k.t())
+    scores = torch.matmul(q, k.transpose(-1, -2))
+    if len(scores) == 1:
+        scores = scores[0]
+    return scores
+
+
+def fills_a_copy_of_the_result(scores, d_k):
+    root = d_k**0.5
+    result = scores * 0
+    line = result.flatten()
+    for i, score in enumerate(scores.flatten()):
+        line[i] = score / root
+    return result
+
+
+def answers_an_empty_batch_without_axes(q, k):
+    if 0 in q.shape:
+        return torch.empty(0, dtype=q.dtype, device=q.device)
+    root = q.size(-1) ** 0.5
+    return torch.einsum("...id,...jd->...ij", q / root, k)

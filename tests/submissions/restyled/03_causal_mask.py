@@ -235,3 +235,29 @@ def fills_from_the_cpu(scores, mask):
 def cuts_the_gradient(scores, mask):
     with torch.no_grad():
         return torch.where(mask, scores, float("-inf"))
+
+
+def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
+    if not n_k:
+        n_k = n_q
+    rows = torch.arange(n_q, device=device)[:, None]
+    columns = torch.arange(n_k, device=device)
+    return columns - rows <= n_k - n_q
+
+
+def makes_a_list_of_rows(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    mask = []
+    for i in range(n_q):
+        seen = max(i + 1 + n_k - n_q, 0)
+        mask.append([True] * seen + [False] * (n_k - seen))
+    return torch.tensor(mask, device=device).bool()
+
+
+def hides_in_a_copy(scores, mask):
+    hidden = (mask == False).expand_as(scores)  # noqa: E712
+    answer = scores * 1
+    line = answer.flatten()
+    line[hidden.flatten()] = float("-inf")
+    return answer

@@ -315,3 +315,26 @@ def turns_the_mask_into_single_precision(scores, mask, dim=-1):
     see = torch.where(mask, 1.0, 0.0)
     visible = scores.masked_fill(see == 0, torch.finfo(scores.dtype).min)
     return softmax(visible, dim) * see
+
+
+def begins_with_an_empty_list(x, dim=-1):
+    top = x.max(dim, keepdim=True)[0]
+    shares = torch.exp(x - top)
+    shares = shares / shares.sum(dim, keepdim=True)
+    rows = []
+    for row in shares:
+        rows.append(row)
+    if not rows:
+        return torch.tensor(rows, dtype=x.dtype, device=x.device)
+    return torch.stack(rows)
+
+
+def hides_in_a_copy(scores, mask, dim=-1):
+    seen = mask.broadcast_to(scores.shape)
+    lost = seen.logical_not().all(dim=dim, keepdim=True)
+    covered = scores * 1.0
+    line = covered.flatten()
+    line[(~(seen | lost)).flatten()] = float("-inf")
+    top = covered.max(dim, keepdim=True).values
+    e = torch.exp(covered - top)
+    return torch.where(seen, e / e.sum(dim, keepdim=True), 0.0)

@@ -549,3 +549,41 @@ def adds_the_input_back(x, w_q, w_k, w_v, causal=False):
         mask = torch.tril(torch.ones(n, n, dtype=torch.bool, device=x.device))
     out, _ = attention(x @ w_q, x @ w_k, x @ w_v, mask)
     return torch.add(out, x)  # residual
+
+
+
+def begins_with_an_empty_list(weights, v):
+    if weights.dim() == 2:
+        return torch.mm(weights, v)
+    sums = []
+    for w, values in zip(weights, v):
+        sums.append(torch.matmul(w, values))
+    if len(sums) == 0:
+        return torch.tensor(sums, dtype=v.dtype, device=v.device)
+    return torch.stack(sums)
+
+
+def takes_a_batch_of_one_apart(q, k, v, mask=None):
+    scores = torch.einsum("...id,...jd->...ij", q, k) / q.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = torch.softmax(scores, -1)
+    if mask is not None:
+        weights = weights * mask
+    output = torch.einsum("...ij,...jd->...id", weights, v)
+    if output.dim() > 2 and output.shape[0] == 1:
+        output, weights = output[0], weights[0]
+    return output, weights
+
+
+def loses_a_first_axis_of_size_one(x, w_q, w_k, w_v, causal=False):
+    n = x.size(-2)
+    q, k, v = (torch.matmul(x, w) for w in (w_q, w_k, w_v))
+    scores = torch.matmul(q, k.transpose(-2, -1)) / math.sqrt(w_q.size(1))
+    if causal:
+        future = torch.ones(n, n, dtype=torch.bool, device=x.device).triu(1)
+        scores = scores.masked_fill(future, float("-inf"))
+    y = torch.matmul(torch.softmax(scores, -1), v)
+    if y.shape[0] == 1:
+        y = y[0]
+    return y

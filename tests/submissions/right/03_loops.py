@@ -13,7 +13,8 @@ def causal_mask(n_q, n_k=None, device=None):
     rows = []
     for i in range(n_q):
         rows.append([may_attend(i, j, n_q, n_k) for j in range(n_k)])
-    return torch.tensor(rows, dtype=torch.bool, device=device)
+    # A list without rows does not know how long they would have been.
+    return torch.tensor(rows, dtype=torch.bool, device=device).reshape(n_q, n_k)
 
 
 def apply_mask(scores, mask):
