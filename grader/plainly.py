@@ -70,6 +70,16 @@ MEANINGS = (  # a part of torch's or Python's message, and what to say of it
         "on Tensor that requires grad",
         "Gradients do not pass through numpy. Is there a way to stay in torch?",
     ),
+    (
+        "a leaf Variable that requires grad",
+        "A tensor that is being trained may not be changed in place, as `/=` and methods with an "
+        "underscore at their end do. Can you make a new one?",
+    ),
+    (
+        "view size is not compatible",
+        "`view` copies nothing, and the numbers of a transposed tensor lie in another order than "
+        "its shape says. Which method copies where it has to?",
+    ),
 )
 
 

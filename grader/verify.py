@@ -106,7 +106,7 @@ class Trial:
     @property
     def kills(self) -> frozenset[str]:
         """The steps that fail on it."""
-        return frozenset(r.step.id for r in self.results if r.verdict in KILLED)
+        return frozenset(o.step.id for o in self.outcomes if o.verdict in KILLED)
 
     @property
     def killed(self) -> bool:

@@ -26,6 +26,7 @@ CLOSE = 2e-4  # of a factor: half a rounding error of what is read off float32 w
 LEAST_WEIGHT = 1e-5  # below, a logarithm is not to be trusted
 MOST_DENOMINATOR = 6  # of an exponent that somebody would write
 HINT = "Which size, and which power of it, should the scores be divided by?"
+WHENCE = "Which step of your function brings that in?"
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,16 @@ class Law:
         return Law(1 / self.constant, tuple((name, -power) for name, power in self.powers))
 
     def __str__(self) -> str:
-        parts = [_power(name, power) for name, power in self.powers if power > 0]
+        top = [_power(name, power) for name, power in self.powers if power > 0]
         under = [_power(name, -power) for name, power in self.powers if power < 0]
         if not math.isclose(self.constant, 1.0, rel_tol=CLOSE):
-            parts.insert(0, words.factor(self.constant) or words.number(self.constant))
-        top = "·".join(parts) or "1"
-        return f"{top}/{'·'.join(under)}" if under else top
+            known = (words.factor(self.constant) or words.number(self.constant)).split(" = ")[-1]
+            turned = known.startswith("1/")
+            (under if turned else top).insert(0, known.removeprefix("1/"))
+        if not under:
+            return "·".join(top) or "1"
+        below = "·".join(under)
+        return f"{'·'.join(top) or 1}/{below if len(under) == 1 else f'({below})'}"
 
 
 def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
@@ -77,13 +82,14 @@ def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconcep
     law = fitted(readings)
     if law is None:
         return None
-    return Misconception(ID, failed.function, _told(law, atlas.scales.get(failed.function)), HINT)
+    size = atlas.scales.get(failed.function)
+    return Misconception(ID, failed.function, _told(law, size), HINT if size else WHENCE)
 
 
 def _told(law: Law, size: str | None) -> str:
     """A wrong law in words; size: by whose root the scores should be divided, if by any."""
     if size is None:
-        return f"Your scores are {law} times what they should be."
+        return f"Your result is {law} times what it should be."
     whole = law.times(size, Fraction(-1, 2))
     if not whole.powers and math.isclose(whole.constant, 1.0, rel_tol=CLOSE):
         return f"Nothing divides your scores, where √{size} should."
@@ -103,6 +109,8 @@ def _factors(atlas: Atlas, place: Place) -> Iterator[float | None]:
         if torch.allclose(ours, right, rtol=1e-5, atol=1e-7):
             stretched += [1.0] if _tells(right) else []
             continue
+        if not _tells(right):
+            continue
         factor = _of_weights(ours, right) if are_weights(right) else _of_scores(ours, right)
         if factor is not None:
             stretched.append(factor)
@@ -119,6 +127,8 @@ def _tells(right: torch.Tensor) -> bool:
     """Whether a factor on the scores would have shown."""
     if not are_weights(right):
         return bool((right.abs() > 1e-6).any())
+    if (right.amax(-1) > 1 - LEAST_WEIGHT).all():
+        return False
     return bool((right.amax(-1) - right.masked_fill(right == 0, 2.0).amin(-1) > 1e-3).any())
 
 

@@ -125,14 +125,14 @@ def _kept_scores(ours: torch.Tensor, right: torch.Tensor) -> set[float]:
         ours.reshape(-1, ours.shape[-1]), right.reshape(-1, right.shape[-1]), strict=True
     ):
         seen, hidden = its > 0, its == 0
-        if not seen.any() or not hidden.any():
+        if seen.sum() < 2 or not hidden.any():
             continue
         level = mine[seen]
         even = torch.allclose(its[seen], its[seen][0].expand_as(its[seen]), rtol=1e-5)
         if not even or not torch.allclose(level, level[0].expand_as(level), rtol=1e-4):
             continue
         leak = mine[hidden]
-        if not leak.any() or not torch.allclose(leak, leak[0].expand_as(leak), rtol=1e-3):
+        if not leak.all() or not level.all() or not torch.allclose(leak, leak[:1], rtol=1e-3):
             continue
         found.add(round(math.log((leak[0] / level[0]).item()), 2) + 0.0)
     return found

@@ -162,6 +162,8 @@ def test_the_explained_errors_are_what_torch_says():
         lambda: x[: 4 / 2],
         lambda: x.sum(-3),
         lambda: x.requires_grad_().numpy(),
+        lambda: torch.ones(2, requires_grad=True).mul_(2),
+        lambda: torch.ones(2, 3).mT.view(-1),
     ]
     for call in calls:
         with pytest.raises((RuntimeError, TypeError, ValueError, IndexError)) as caught:
