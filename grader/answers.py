@@ -115,7 +115,9 @@ def _visible(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     """Where a tensor visibly differs from the reference's of the same shape."""
     if not theirs.is_floating_point():
         return (ours != theirs).cpu()
-    mine, right = ours.cpu().double(), theirs.cpu().double()
+    mine, right = ours.detach().cpu().double(), theirs.detach().cpu().double()
+    if torch.equal(mine, right):
+        return torch.zeros(mine.shape, dtype=torch.bool)
     finite = mine.isfinite() & right.isfinite()
     special = (mine == right) | (mine.isnan() & right.isnan())
     sizes = right[right.isfinite()]

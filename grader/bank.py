@@ -139,7 +139,40 @@ class Bank:
     ) -> Namespace:
         if exercise.id in done:
             return done[exercise.id]
+        if wrongs and not self._holds_classes(exercise):
+            namespace = self._rebuilt(exercise, wrongs, done)
+        else:
+            namespace = self._executed(exercise, wrongs, done)
+        own = [wrong for wrong in wrongs if wrong.id.partition(".")[0] == exercise.id]
+        _rebind(namespace, {wrong.function: wrong.id.rpartition(".")[2] for wrong in own})
+        done[exercise.id] = namespace
+        return namespace
 
+    def _holds_classes(self, exercise: Exercise) -> bool:
+        right = self._right_namespace(exercise)
+        return any(isinstance(right[n], type) for n in self.solution(exercise).mentions)
+
+    def _rebuilt(
+        self, exercise: Exercise, wrongs: Sequence[Misconception], done: dict[str, Namespace]
+    ) -> Namespace:
+        """What an execution would give where there are only functions, in a tenth of its time."""
+        right = self._right_namespace(exercise)
+        namespace = dict(right)
+        solution = self.solution(exercise)
+        idle = {m.id for m in solution.misconceptions} - {wrong.id for wrong in wrongs}
+        for name, mentioned in solution.mentions.items():
+            if f"{exercise.id}.{name}" in idle:
+                continue
+            if right[name].__globals__ is right:
+                namespace[name] = _with_globals(right[name], namespace)
+            else:  # it comes from an earlier exercise
+                owner, _, original = next(iter(mentioned)).rpartition(".")
+                namespace[name] = self._execute(self._named(owner), wrongs, done)[original]
+        return namespace
+
+    def _executed(
+        self, exercise: Exercise, wrongs: Sequence[Misconception], done: dict[str, Namespace]
+    ) -> Namespace:
         def importing(name: str, *rest: Any) -> Any:
             if not name.startswith(PACKAGE):
                 return builtins.__import__(name, *rest)
@@ -156,9 +189,6 @@ class Bank:
         except Exception as error:
             says = f"{exercise.source.file}: {type(error).__name__}: {error}"
             raise CourseFault(says) from error
-        own = [wrong for wrong in wrongs if wrong.id.partition(".")[0] == exercise.id]
-        _rebind(namespace, {wrong.function: wrong.id.rpartition(".")[2] for wrong in own})
-        done[exercise.id] = namespace
         return namespace
 
 

@@ -61,21 +61,17 @@ class _Function:
         named = {wrongs for alternatives in found.values() for wrongs in alternatives}
         for side in (step for step in self.failed if not step.values):
             found[side.step] = self._of_side(side, named)
-        return {step.step: self._settled(step, found[step.step]) for step in self.failed}
+        nameless = [step for step in self.failed if not found[step.step]]
+        read = measured(self.atlas, self._testimony.steps, nameless) if nameless else {}
+        return {
+            step: Diagnosis(((read[step],),)) if step in read else _settled(alternatives)
+            for step, alternatives in found.items()
+        }
 
     @cached_property
     def _testimony(self) -> Testimony:
         mine = [e for e in self.all_steps if e.function == self.name]
         return Testimony(self.atlas, [e for e in mine if e.passed or e in self.failed])
-
-    def _settled(self, step: Evidence, alternatives: list[Wrongs]) -> Diagnosis:
-        """A few alternatives; where there are none, what can be measured."""
-        if len(alternatives) > MOST_ALTERNATIVES:  # they tell a learner nothing
-            return Diagnosis()
-        if not alternatives:
-            read = measured(self.atlas, self._testimony.steps, step)
-            return Diagnosis(((read,),) if read else ())
-        return Diagnosis(tuple(alternatives))
 
     def _of_values(self, steps: list[Evidence]) -> dict[str, list[Wrongs]]:
         """What explains each values step: single mistakes first, pairs where none covers all."""
@@ -182,6 +178,11 @@ class _Function:
 
     def _is_own(self, wrong: Misconception) -> bool:
         return wrong.id.partition(".")[0] == self.atlas.exercise.id
+
+
+def _settled(alternatives: list[Wrongs]) -> Diagnosis:
+    """More alternatives than a few tell a learner nothing."""
+    return Diagnosis(tuple(alternatives) if len(alternatives) <= MOST_ALTERNATIVES else ())
 
 
 def _qualified(wrong: Misconception) -> str:

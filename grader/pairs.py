@@ -13,7 +13,7 @@ from grader.atlas import Atlas, Evidence, Place, Wrongs
 from grader.calls import Answer, Value
 from grader.model import Misconception
 
-MOST_PAIRS = 1200  # that are tried on a first call
+MOST_PAIRS = 800  # that are tried on a first call
 MOST_PLACES = 4  # wrong calls that a pair is tried on before it is looked at in full
 DIGITS = 3  # by which answers are told apart when twins are sorted out
 

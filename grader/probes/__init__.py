@@ -21,7 +21,7 @@ class Probe:
 
     id: str
     finds: str
-    read: Callable[[Atlas, Sequence[Evidence], Evidence], Misconception | None]
+    read: Callable[[Atlas, Sequence[Evidence], Sequence[Evidence]], dict[str, Misconception]]
 
 
 # The first that finds something is believed: what says more stands first.
@@ -31,7 +31,13 @@ PROBES: tuple[Probe, ...] = tuple(
 )
 
 
-def measured(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
-    """What the probes read of a failed step, beside all steps of its function."""
-    found = (probe.read(atlas, steps, failed) for probe in PROBES)
-    return next((one for one in found if one is not None), None)
+def measured(
+    atlas: Atlas, steps: Sequence[Evidence], failed: Sequence[Evidence]
+) -> dict[str, Misconception]:
+    """What the probes read of each failed step of a function, beside all its steps."""
+    found: dict[str, Misconception] = {}
+    for probe in PROBES:
+        left = [step for step in failed if step.step not in found]
+        if left:
+            found |= probe.read(atlas, steps, left)
+    return found

@@ -22,10 +22,16 @@ HINT = (
 )
 
 
-def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+def read(
+    atlas: Atlas, steps: Sequence[Evidence], failed: Sequence[Evidence]
+) -> dict[str, Misconception]:
     """The arguments that no gradient reaches, where all other gradients are right."""
+    found = {step.step: _of_step(atlas, step) for step in failed}
+    return {step: one for step, one in found.items() if one}
+
+
+def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
     cut: set[str] = set()
-    asked = 0
     for place in failed.calls():
         answer, right = place.answer, atlas.reference(place)
         if place.call.mode != "gradients" or alike(answer, right):
@@ -34,7 +40,6 @@ def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconcep
             return None
         if type(answer.value) is not dict or answer.value.keys() != right.value.keys():
             return None
-        asked = max(asked, sum(gradient is not None for gradient in right.value.values()))
         for name, expected in right.value.items():
             got = answer.value[name]
             if expected is None or alike(Value(got), Value(expected)):

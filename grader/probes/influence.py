@@ -46,8 +46,15 @@ class Change:
         return (self.before != self.after).reshape(len(self.before), -1).any(-1)
 
 
-def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
-    """Which forbidden influence two calls of one case of the failed step show."""
+def read(
+    atlas: Atlas, steps: Sequence[Evidence], failed: Sequence[Evidence]
+) -> dict[str, Misconception]:
+    """Which forbidden influence two calls of one case of a failed step show."""
+    found = {step.step: _of_step(atlas, step) for step in failed}
+    return {step: one for step, one in found.items() if one}
+
+
+def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
     for one, other, change in _twins(failed):
         ours, theirs = pairs(atlas, one), pairs(atlas, other)
         if not ours or not theirs:

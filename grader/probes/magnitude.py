@@ -27,18 +27,31 @@ OF_HALF = (
 )
 
 
-def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+def read(
+    atlas: Atlas, steps: Sequence[Evidence], failed: Sequence[Evidence]
+) -> dict[str, Misconception]:
     """Whether all that went wrong in the function's values is large, or half as precise."""
+    said = _of_function(atlas, steps)
+    if said is None:
+        return {}
+    return {
+        step.step: Misconception(ID, step.function, *said)
+        for step in failed
+        if all(place.call.mode == "value" for place in step.calls())
+    }
+
+
+def _of_function(atlas: Atlas, steps: Sequence[Evidence]) -> tuple[str, str] | None:
     places = [p for step in steps for p in step.calls() if p.call.mode == "value"]
     right = [p for p in places if p.is_like(atlas.reference(p), atlas.reference(p))]
     wrong = [p for p in places if p not in right]
-    if not wrong or not right or not any(p in wrong for p in failed.calls()):
+    if not wrong or not right:
         return None
     if all(map(_is_half, wrong)) and not any(map(_is_half, right)):
-        return Misconception(ID, failed.function, *OF_HALF)
+        return OF_HALF
     largest = max(map(_largest, right))
     if largest and all(_largest(place) >= LARGE * largest for place in wrong):
-        return Misconception(ID, failed.function, *OF_LARGE)
+        return OF_LARGE
     return None
 
 

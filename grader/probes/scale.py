@@ -67,11 +67,22 @@ class Law:
         return f"{'·'.join(top) or 1}/{below if len(under) == 1 else f'({below})'}"
 
 
-def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+def read(
+    atlas: Atlas, steps: Sequence[Evidence], failed: Sequence[Evidence]
+) -> dict[str, Misconception]:
     """The law of the factor on the scores, where one holds in all values calls of a function."""
-    if not failed.values:
-        return None
-    contract = atlas.bank.reference(atlas.exercise)[failed.function]
+    values = [step for step in failed if step.values]
+    law = _law_of_all(atlas, steps) if values else None
+    if law is None:
+        return {}
+    function = values[0].function
+    size = atlas.scales.get(function)
+    found = Misconception(ID, function, _told(law, size), HINT if size else WHENCE)
+    return {step.step: found for step in values}
+
+
+def _law_of_all(atlas: Atlas, steps: Sequence[Evidence]) -> Law | None:
+    contract = atlas.bank.reference(atlas.exercise)[steps[0].function]
     readings: list[Reading] = []
     for place in (p for step in steps if step.values for p in step.calls()):
         factors = list(_factors(atlas, place))
@@ -79,11 +90,7 @@ def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconcep
             return None
         found = sizes(contract, place.call.args, place.call.kwargs)
         readings += [Reading(factor, found) for factor in factors if factor is not None]
-    law = fitted(readings)
-    if law is None:
-        return None
-    size = atlas.scales.get(failed.function)
-    return Misconception(ID, failed.function, _told(law, size), HINT if size else WHENCE)
+    return fitted(readings)
 
 
 def _told(law: Law, size: str | None) -> str:

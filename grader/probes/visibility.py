@@ -43,12 +43,16 @@ def _end(offset: int | None, open_end: str) -> str:
     return f"{abs(offset)} {'before' if offset < 0 else 'after'} its own"
 
 
-def read(atlas: Atlas, steps: Sequence[Evidence], failed: Evidence) -> Misconception | None:
+def read(
+    atlas: Atlas, steps: Sequence[Evidence], failed: Sequence[Evidence]
+) -> dict[str, Misconception]:
     """The band of keys that a function shows in all its calls, or what score hidden ones keep."""
-    if not failed.values:
-        return None
+    values = [step for step in failed if step.values]
+    if not values:
+        return {}
     places = [place for step in steps if step.values for place in step.calls()]
-    return _of_bands(atlas, places, failed) or _of_leaks(atlas, places, failed)
+    found = _of_bands(atlas, places, values[0]) or _of_leaks(atlas, places, values[0])
+    return {step.step: found for step in values} if found else {}
 
 
 def _of_bands(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Misconception | None:
