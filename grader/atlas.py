@@ -7,7 +7,7 @@ submission.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -101,13 +101,19 @@ class Atlas:
     bank: Bank
     exercise: Exercise
     scales: Mapping[str, str] = field(default_factory=dict)  # as the suite declares them
+    left_out: str = ""  # the id of a wrong program that is not to be thought of
     _answerers: dict[tuple[str, ...], Answerer] = field(default_factory=dict)
     _answers: dict[Key, Answer] = field(default_factory=dict)
     _visible: dict[Key, bool] = field(default_factory=dict)
 
     def wrongs(self) -> Wrongs:
         """The wrong programs that may explain a failure here."""
-        return self.bank.misconceptions(self.exercise)
+        everyone = self.bank.misconceptions(self.exercise)
+        return tuple(wrong for wrong in everyone if wrong.id != self.left_out)
+
+    def without(self, wrong: Misconception) -> Atlas:
+        """The same answers for a diagnosis that does not know one of the wrong programs."""
+        return replace(self, left_out=wrong.id)
 
     def reference(self, place: Place) -> Answer:
         """What the reference answers to one call of a trace."""

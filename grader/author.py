@@ -11,6 +11,7 @@ from pathlib import Path
 from grader.course import SETTINGS, Course, Exercise, source_of
 from grader.errors import CourseFault, UsageFault
 from grader.stubs import drift, untouched
+from grader.styles import SUBMISSIONS
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 LONGEST_NAME = 40
@@ -105,6 +106,25 @@ def test_doubles_every_entry(student, reference, draw, shape):
     assert same_values(student.{name}(x), reference.{name}(x))
 '''
 
+RESTYLED = '''"""The wrong programs of {number}, as somebody else would write them."""
+
+import torch
+
+
+def squares(x):
+    return torch.pow(x, 2)
+
+
+def doubles_only_the_first_entry(x):
+    return torch.cat([2 * x[..., :1], x[..., 1:]], -1)
+'''
+
+RIGHT = {
+    "plain": "def {name}(x):\n    return x * 2\n",
+    "sum": "def {name}(x):\n    return x + x\n",
+    "torch": "import torch\n\n\ndef {name}(x):\n    return torch.mul(x, 2)\n",
+}
+
 
 @dataclass(frozen=True)
 class Written:
@@ -139,7 +159,7 @@ def drifted(exercise: Exercise) -> tuple[str, ...]:
 
 
 def new_exercise(course: Course, name: str) -> tuple[Path, ...]:
-    """Lay down the four files of a new last exercise, and its line in course.toml.
+    """Lay down the files of a new last exercise, and its line in course.toml.
 
     Raises `UsageFault` for a name that cannot be one, or that is taken.
     """
@@ -153,6 +173,11 @@ def new_exercise(course: Course, name: str) -> tuple[Path, ...]:
         course.root / "exercises" / f"{number}_{name}.md": LESSON,
         course.root / "solutions" / f"{number}_{name}.py": SOLUTION,
         course.root / "tests" / "hidden" / f"test_{number}_{name}.py": SUITE,
+        course.root / SUBMISSIONS / "restyled" / f"{number}_{name}.py": RESTYLED,
+    }
+    files |= {
+        course.root / SUBMISSIONS / "right" / f"{number}_{style}.py": text
+        for style, text in RIGHT.items()
     }
     for path in (*files, course.root / "exercises" / f"{number}_{name}.py"):
         if path.exists():

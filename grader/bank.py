@@ -26,11 +26,13 @@ Namespace = dict[str, Any]
 PACKAGE = "solutions."
 
 
-def misconception(target: Callable[..., Any]) -> Callable[[Program], Program]:
+def misconception(target: Callable[..., Any], alike: str = "") -> Callable[[Program], Program]:
     """Mark a function (or class) as a wrong program that stands in for `target`.
 
     Its name is the stable id, the first line of its docstring the diagnosis, the rest of
-    the docstring the hint. The mark is read in the source, where it must name its target.
+    the docstring the hint. alike: one above that no call can tell from it, and why, as in
+    "adds_the_mask: softmax is shift-invariant"; both are named then. The mark is read in
+    the source, where its arguments must be literal.
     """
     return lambda program: program
 

@@ -145,8 +145,15 @@ class _Function:
 
     @cached_property
     def _possible(self) -> Wrongs:
-        """The wrong programs of what this function builds on that no part's steps refute."""
-        reach = self.atlas.bank.reach(self.atlas.exercise, self.name)
+        """The wrong programs of what this function builds on that no part's steps refute.
+
+        What only comes in through a part of this file that was seen to be right is left out.
+        """
+        exercise = self.atlas.exercise
+        right = {e.function for e in self.all_steps} - {self.name}
+        right -= {e.function for e in self.all_steps if not e.passed}
+        passed_by = frozenset(f"{exercise.id}.{name}" for name in right)
+        reach = self.atlas.bank.reach(exercise, self.name, passed_by)
         return tuple(
             wrong
             for wrong in self.atlas.wrongs()
@@ -165,16 +172,10 @@ class _Function:
 
     @cached_property
     def _likely(self) -> Wrongs:
-        """The possible ones, those in the function itself first.
-
-        What only comes in through a part of this file that was seen to be right is left out.
-        """
-        bank, exercise = self.atlas.bank, self.atlas.exercise
-        right = {e.function for e in self.all_steps} - {self.name}
-        right -= {e.function for e in self.all_steps if not e.passed}
-        reach = bank.reach(exercise, self.name, frozenset(f"{exercise.id}.{r}" for r in right))
-        possible = [wrong for wrong in self._possible if _qualified(wrong) in reach]
-        return tuple(sorted(possible, key=lambda w: (w.function != self.name, not self._is_own(w))))
+        """The possible ones, those in the function itself first."""
+        return tuple(
+            sorted(self._possible, key=lambda w: (w.function != self.name, not self._is_own(w)))
+        )
 
     def _is_own(self, wrong: Misconception) -> bool:
         return wrong.id.partition(".")[0] == self.atlas.exercise.id

@@ -101,9 +101,12 @@ class Examiner:
         sitting = Sitting(self.paper, Submission("", "", "", None), ProgramSeat(program))
         return attempt(sitting)
 
-    def results(self, made: Attempt) -> tuple[StepResult, ...]:
-        """The outcomes with their diagnoses and failing cases."""
-        found = diagnose(self.paper.atlas, *made.testimony())
+    def results(self, made: Attempt, atlas: Atlas | None = None) -> tuple[StepResult, ...]:
+        """The outcomes with their diagnoses and failing cases.
+
+        atlas: which wrong programs are thought of; by default all of them.
+        """
+        found = diagnose(atlas or self.paper.atlas, *made.testimony())
         return tuple(
             self._carried(again)
             if (again := made.again.get(one.step.id)) and again.right_in_itself

@@ -63,6 +63,8 @@ class Misconception:
     function: str  # the exercise's function it stands in for
     says: str  # the first line of its docstring: the diagnosis
     hint: str = ""  # the rest of its docstring
+    alike: str = ""  # the id of another that no call can tell from it
+    because: str = ""  # and why that is so
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,10 @@ def misconceptions_of(
         if node.name in names or one in {other.id for other in found}:
             raise fault(file, node, f"there is a second {node.name}")
         says, hint = sentence_and_rest(node, file)
-        found.append(Misconception(one, _target(mark, names, file), says, hint))
+        alike, because = _alike(mark, file)
+        other = f"{exercise_id}.{alike}" if alike else ""
+        found.append(Misconception(one, _target(mark, names, file), says, hint, other, because))
+    _check_pairs(found, file)
     return tuple(found)
 
 
@@ -225,7 +228,7 @@ def _check_needs(step: Step, steps: dict[str, Step], node: ast.stmt, file: str) 
 
 def _target(mark: ast.expr, names: Sequence[str], file: str) -> str:
     """The function that a wrong program stands in for."""
-    arguments = mark.args if isinstance(mark, ast.Call) and not mark.keywords else []
+    arguments = mark.args if isinstance(mark, ast.Call) else []
     if len(arguments) != 1 or not isinstance(arguments[0], ast.Name):
         raise fault(file, mark, "name the function that goes wrong, as in @misconception(softmax)")
     target = arguments[0].id
@@ -233,6 +236,26 @@ def _target(mark: ast.expr, names: Sequence[str], file: str) -> str:
         says = f"{target} is not a function of this exercise{did_you_mean(target, names)}"
         raise fault(file, mark, says)
     return target
+
+
+def _alike(mark: ast.expr, file: str) -> tuple[str, str]:
+    """Another wrong program that no call can tell from this one, and the reason; or nothing."""
+    for keyword in mark.keywords if isinstance(mark, ast.Call) else []:
+        text = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+        name, colon, reason = text.partition(":") if isinstance(text, str) else ("", "", "")
+        if keyword.arg != "alike" or not name.isidentifier() or not reason.strip():
+            says = 'say what it is like and why, as in alike="other_name: a shift is nothing"'
+            raise fault(file, mark, says)
+        return name, reason.strip()
+    return "", ""
+
+
+def _check_pairs(found: Sequence[Misconception], file: str) -> None:
+    """A pair is declared once, on the second of the two."""
+    for place, wrong in enumerate(found):
+        if wrong.alike and wrong.alike not in {earlier.id for earlier in found[:place]}:
+            says = f"{wrong.id} is said to be like {wrong.alike}, which does not stand above it"
+            raise CourseFault(f"{file}: {says}")
 
 
 def _called(mark: ast.expr) -> str:

@@ -4,54 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
 
-from grader.answers import alike, differs
-from grader.atlas import Atlas, Place
+from grader import submissions
 from grader.bank import Bank, Namespace
-from grader.calls import Recorded, Value
+from grader.carrying import Attempt
 from grader.course import Course, Exercise
+from grader.figures import BrokenPromise, Figures
 from grader.grade import Examiner, Terms, with_examiner
-from grader.model import Certainty, Feedback, Misconception, Step, StepResult, Verdict
-from grader.sitting import StepOutcome
+from grader.model import Feedback, Misconception, Step, Verdict
+from grader.outline import parsed
+from grader.sandbox import open_nursery
+from grader.shapes import sizes, stated_shapes
 from grader.stubs import drift, untouched
+from grader.styles import Function, Restyled, right_ones, shared_statements
+from grader.trials import Said, Trial, answer_alike
 
 MOST_WORDS = 600
 LEAST_VALUES_SHARE = 0.7
 LONGEST_SENTENCE = 62  # so that a step fits one line of a terminal with its points
-KILLED = (Verdict.FAILED, Verdict.RAISED)
-
-
-@dataclass(frozen=True)
-class BrokenPromise:
-    """One broken promise, and where."""
-
-    exercise: str
-    where: str
-    says: str
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What verification measured of one exercise."""
-
-    exercise: str
-    functions: int
-    steps: int
-    points: int
-    wrong_programs: int
-    killed: int
-    named: int  # given their own name by some step
-    alone: int  # given no other name beside it
-    findings: tuple[BrokenPromise, ...]
+LEAST_RIGHT = 3  # programs in other styles that must pass
 
 
 def verify(course: Course, exercise: Exercise) -> Figures:
     """Check everything an exercise promises; nothing of a student's is run.
 
-    The reference passes every step, the stub none; every wrong program is killed by a
-    difference in values and named; every step kills one; no two wrong programs of a
-    function behave alike; a step's calls depend only on the seed.
+    The reference and the right programs in other styles pass every step, the stub none;
+    every wrong program is killed by a difference in values and named, in its second style
+    too; unknown to the bank it is told no other's name; every step kills one; no two wrong
+    programs of a function behave alike, but for declared pairs; a step's calls depend only
+    on the seed; each function is asked with all sizes equal, and all different.
     """
     terms = Terms(course.settings.policy.seed, Feedback.PRACTICE, "cpu")
     return with_examiner(course, exercise, terms, _figures)
@@ -60,113 +42,106 @@ def verify(course: Course, exercise: Exercise) -> Figures:
 def _figures(examiner: Examiner) -> Figures:
     exercise, bank = examiner.exercise, examiner.paper.atlas.bank
     own = bank.solution(exercise).misconceptions
-    trials = {wrong.id: Trial.of(examiner, wrong) for wrong in own}
-    right = examiner.attempt_of_program(examiner.paper.reference).outcomes
+    right = examiner.attempt_of_program(examiner.paper.reference)
+    trials = [Trial.of(examiner, wrong) for wrong in own]
+    restyled, shared = _restyled(examiner, own)
+    passing, failing = _right_ones(examiner)
+    misnamed = {trial.name: list(trial.names_without_it()) for trial in trials}
     findings = (
         *_of_declarations(exercise),
         *_of_reference(right),
         *_of_stub(examiner),
-        *(finding for trial in trials.values() for finding in trial.findings(right)),
-        *_of_steps(exercise, list(trials.values())),
+        *(said for trial in trials for said in _of_trial(trial)),
+        *(said for trial in trials for said in trial.departures(right)),
+        *(said for trial in restyled for said in _of_restyled(trial)),
+        *shared,
+        *(
+            (name, f"unknown to the bank, {step} tells it {other}")
+            for name, said in misnamed.items()
+            for step, other in said
+        ),
+        *failing,
+        *_of_steps(exercise, trials),
         *_of_targets(bank, exercise),
-        *_of_twins(list(trials.values())),
+        *_of_twins(trials),
+        *_of_probes(examiner, right),
     )
     return Figures(
         exercise=exercise.id,
         functions=len(examiner.paper.functions),
         steps=len(exercise.steps),
         points=sum(step.points for step in exercise.steps),
-        wrong_programs=len(own),
-        killed=sum(trial.killed for trial in trials.values()),
-        named=sum(trial.named for trial in trials.values()),
-        alone=sum(trial.alone for trial in trials.values()),
+        wrong=len(own),
+        killed=sum(trial.killed for trial in trials),
+        unique=sum(trial.uniquely for trial in trials),
+        pairs=sum(bool(wrong.alike) for wrong in own),
+        restyled=sum(trial.named for trial in restyled),
+        misnamed=sum(bool(said) for said in misnamed.values()),
+        right=passing,
         findings=tuple(BrokenPromise(exercise.id, where, says) for where, says in findings),
     )
 
 
-Said = tuple[str, str]  # where, what
+def _of_trial(trial: Trial) -> Iterator[Said]:
+    """What is not as it should be with a wrong program."""
+    if not trial.killed:
+        yield trial.name, "no step sees what it does wrong"
+    elif not trial.named:
+        yield trial.name, "it fails, and is not named"
+    for step, others in trial.other_names():
+        yield trial.name, f"{step} names it {others}"
+    for result in trial.results:
+        if result.verdict is Verdict.GRADER_ERROR:
+            yield trial.name, f"{result.step.id} stumbles: {result.message}"
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A wrong program graded as a submission would be."""
-
-    wrong: Misconception
-    atlas: Atlas
-    outcomes: tuple[StepOutcome, ...]
-    results: tuple[StepResult, ...]
-
-    @classmethod
-    def of(cls, examiner: Examiner, wrong: Misconception) -> Trial:
-        """Grade one wrong program in this process."""
-        atlas = examiner.paper.atlas
-        made = examiner.attempt_of_program(atlas.bank.variant(examiner.exercise, (wrong,)))
-        return cls(wrong, atlas, made.outcomes, examiner.results(made))
-
-    @property
-    def kills(self) -> frozenset[str]:
-        """The steps that fail on it."""
-        return frozenset(o.step.id for o in self.outcomes if o.verdict in KILLED)
-
-    @property
-    def killed(self) -> bool:
-        """Whether some step fails on it, and for what it returns, not only for what it raises."""
-        return bool(self.kills) and any(
-            isinstance(recorded.answer, Value)
-            and differs(recorded.answer, self.atlas.reference(Place(case, i, recorded)))
-            for outcome in self.outcomes
-            if outcome.step.id in self.kills
-            for case, trace in outcome.evidence.items()
-            for i, recorded in enumerate(trace)
-        )
-
-    @property
-    def _names(self) -> list[StepResult]:
-        return [r for r in self.results if (self.wrong,) in r.diagnoses]
-
-    @property
-    def named(self) -> bool:
-        """Whether some step gives it its own name."""
-        return bool(self._names)
-
-    @property
-    def alone(self) -> bool:
-        """Whether it is named and no step gives it another name as well."""
-        return self.named and all(r.certainty is Certainty.UNIQUE for r in self._names)
-
-    def findings(self, right: Sequence[StepOutcome]) -> Iterator[Said]:
-        """What is not as it should be with this wrong program."""
-        name = self.wrong.id.rpartition(".")[2]
-        if not self.killed:
-            yield name, "no step sees what it does wrong"
-        elif not self.named:
-            yield name, "it fails, and is not named"
-        for result in self.results:
-            others = [a for a in result.diagnoses if a != (self.wrong,)]
-            if others:
-                names = ", ".join(alternative[0].id for alternative in others)
-                yield name, f"{result.step.id} names it {names}"
-            if result.verdict is Verdict.GRADER_ERROR:
-                yield name, f"{result.step.id} stumbles: {result.message}"
-        for ours, theirs in zip(self.outcomes, right, strict=True):
-            for case, trace in ours.evidence.items():
-                if not _is_prefix(trace, theirs.evidence.get(case, ())):
-                    yield ours.step.id, f"its calls depend on what {name} answers"
+def _restyled(examiner: Examiner, own: Sequence[Misconception]) -> tuple[list[Trial], list[Said]]:
+    """The wrong programs in their second style, and what is wrong with the style."""
+    second, said = Restyled(examiner.exercise), []
+    first = {
+        node.name: node
+        for node in parsed(examiner.exercise.source.text, examiner.exercise.source.file).body
+        if isinstance(node, Function)
+    }
+    trials: list[Trial] = []
+    for wrong in own:
+        name = wrong.id.rpartition(".")[2]
+        if name not in second.programs:
+            said.append((name, f"{second.path.name} has it in no second style"))
+            continue
+        shared = shared_statements(first[name], second.programs[name])
+        if shared:
+            said.append((name, f"its second style has a statement of the first: {shared[0]}"))
+        trials.append(Trial.of_source(examiner, wrong, second.submission(wrong)))
+    unknown = second.programs.keys() - {wrong.id.rpartition(".")[2] for wrong in own}
+    said += [(name, f"{second.path.name} restyles what is no wrong program") for name in unknown]
+    return trials, said
 
 
-def _is_prefix(trace: Sequence[Recorded], whole: Sequence[Recorded]) -> bool:
-    """Whether the same questions were asked, in the same order, as far as it went."""
-    return len(trace) <= len(whole) and all(
-        ours.call.function == theirs.call.function
-        and ours.call.mode == theirs.call.mode
-        and _same_question(ours, theirs)
-        for ours, theirs in zip(trace, whole, strict=False)
-    )
+def _of_restyled(trial: Trial) -> Iterator[Said]:
+    if not trial.named:
+        yield trial.name, "in its second style it is not named"
+    for step, others in trial.other_names():
+        yield trial.name, f"in its second style {step} names it {others}"
 
 
-def _same_question(ours: Recorded, theirs: Recorded) -> bool:
-    mine, its = (Value([list(r.call.args), r.call.kwargs]) for r in (ours, theirs))
-    return alike(mine, its)
+def _right_ones(examiner: Examiner) -> tuple[int, list[Said]]:
+    """How many right programs in other styles pass every step, and what fails of the others.
+
+    They are graded in workers, as submissions are: they import what they like.
+    """
+    passing, said = 0, []
+    found = right_ones(examiner.exercise)
+    with closing(open_nursery("apart")) as nursery:
+        for path in found:
+            report = examiner.report(submissions.read(path, path.name), nursery)
+            failed = [one.step.id for one in report.steps if one.verdict is not Verdict.PASSED]
+            passing += not failed
+            said += [(path.name, f"it is right, and {step} fails it") for step in failed]
+    if len(found) < LEAST_RIGHT:
+        says = f"{len(found)} right programs in other styles; there should be {LEAST_RIGHT}"
+        said.append((examiner.exercise.id, says))
+    return passing, said
 
 
 def _of_declarations(exercise: Exercise) -> Iterator[Said]:
@@ -196,8 +171,8 @@ def _of_share(function: str, steps: Sequence[Step]) -> Iterator[Said]:
         yield function, f"only {values} of its {total} points are for values"
 
 
-def _of_reference(right: Sequence[StepOutcome]) -> Iterator[Said]:
-    for outcome in right:
+def _of_reference(right: Attempt) -> Iterator[Said]:
+    for outcome in right.outcomes:
         if outcome.verdict is not Verdict.PASSED:
             yield outcome.step.id, f"the reference does not pass: {outcome.message}"
 
@@ -240,19 +215,35 @@ def _of_targets(bank: Bank, exercise: Exercise) -> Iterator[Said]:
 
 
 def _of_twins(trials: Sequence[Trial]) -> Iterator[Said]:
-    """No two wrong programs answer alike throughout: each has its own root cause."""
+    """No two wrong programs answer alike throughout, unless it is declared why they must."""
     for i, one in enumerate(trials):
         for other in trials[i + 1 :]:
-            if one.wrong.function == other.wrong.function and _alike(one, other):
-                yield one.wrong.id, f"behaves as {other.wrong.id} does"
+            declared = other.wrong.alike == one.wrong.id
+            same = one.wrong.function == other.wrong.function and answer_alike(one, other)
+            if same and not declared:
+                yield other.name, f"behaves as {one.name} does"
+            elif declared and not same:
+                yield other.name, f"is declared to be like {one.name}, and is not"
 
 
-def _alike(one: Trial, other: Trial) -> bool:
-    for ours, theirs in zip(one.outcomes, other.outcomes, strict=True):
-        if ours.verdict is not theirs.verdict:
-            return False
-        for case in ours.evidence.keys() & theirs.evidence.keys():
-            pairs = zip(ours.evidence[case], theirs.evidence[case], strict=False)
-            if not all(alike(a.answer, b.answer) for a, b in pairs):
-                return False
-    return True
+def _of_probes(examiner: Examiner, right: Attempt) -> Iterator[Said]:
+    """Each function is called once with all sizes different, and once with all equal.
+
+    That is for sizes its docstring names, and for functions that have two or more of them.
+    """
+    for function, contract in examiner.paper.contracts.items():
+        seen = [
+            sizes(contract, recorded.call.args, recorded.call.kwargs)
+            for outcome in right.outcomes
+            if outcome.step.function == function
+            for trace in outcome.evidence.values()
+            for recorded in trace
+            if recorded.call.function == function
+        ]
+        axes = {axis for shape in stated_shapes(contract).values() for axis in shape}
+        named = [{n: size for n, size in one.items() if n in axes} for one in seen]
+        full = [one for one in named if len(one) == max(map(len, named)) and len(one) > 1]
+        if full and not any(len(set(one.values())) == 1 for one in full):
+            yield function, f"no call has all of {', '.join(full[0])} equal"
+        if full and not any(len(set(one.values())) == len(one) for one in full):
+            yield function, f"no call has all of {', '.join(full[0])} different"

@@ -13,6 +13,8 @@ from grader.course import Course, Exercise
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET
 from grader.reports.escape import encodable
 
+FIGURES = Path("docs", "figures.md")
+
 
 @click.group()
 def author() -> None:
@@ -57,28 +59,32 @@ def new(folder: Path | None, name: str) -> None:
 
 @author.command()
 @click.argument("exercises", nargs=-1)
+@click.option("--draft", is_flag=True, help="Report what is missing, and exit with 0 all the same.")
+@click.option("--write", is_flag=True, help=f"Write the table to {FIGURES} as well.")
 @click.pass_obj
-def verify(folder: Path | None, exercises: tuple[str, ...]) -> None:
+def verify(folder: Path | None, exercises: tuple[str, ...], draft: bool, write: bool) -> None:
     """Prove that EXERCISES (all, if none is named) keep their promises, with figures."""
     course, chosen = _chosen(folder, exercises)
+    if write and chosen != course.exercises:
+        raise click.UsageError("--write is for the whole course; name no exercise")
     load_torch()
-    from grader.verify import BrokenPromise
+    from grader.figures import Figures, heading, page, row
     from grader.verify import verify as verified
 
-    heading = ("exercise", "functions", "steps", "points", "wrong", "killed", "named", "alone")
-    click.echo("{:<24}{:>10}{:>7}{:>8}{:>7}{:>8}{:>7}{:>7}".format(*heading))
-    findings: list[BrokenPromise] = []
+    click.echo(heading())
+    measured: list[Figures] = []
     for exercise in chosen:
-        figures = verified(course, exercise)
-        findings.extend(figures.findings)
-        click.echo(
-            f"{figures.exercise:<24}{figures.functions:>10}{figures.steps:>7}{figures.points:>8}"
-            f"{figures.wrong_programs:>7}{figures.killed:>8}{figures.named:>7}{figures.alone:>7}"
-        )
+        measured.append(verified(course, exercise))
+        click.echo(row(measured[-1]))
+    findings = [finding for figures in measured for finding in figures.findings]
     for finding in findings:
         click.echo(f"{finding.exercise}: {finding.where}: {finding.says}")
     click.echo(f"{len(findings)} findings" if findings else "every promise is kept")
-    sys.exit(EXIT_FAULT if findings else 0)
+    if write:
+        (course.root / FIGURES).parent.mkdir(exist_ok=True)
+        (course.root / FIGURES).write_text(page(measured), encoding="utf-8")
+        click.echo(f"wrote {FIGURES}")
+    sys.exit(EXIT_FAULT if findings and not draft else 0)
 
 
 @click.command()

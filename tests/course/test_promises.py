@@ -9,6 +9,7 @@ import pytest
 
 from grader import submissions
 from grader.course import Course
+from grader.figures import cells
 from grader.reference import reference_of
 from grader.stubs import drift, untouched
 from grader.verify import verify
@@ -27,7 +28,11 @@ def named(exercise) -> str:
 def test_the_exercise_keeps_every_promise(exercise):
     figures = verify(COURSE, exercise)
     assert figures.findings == ()
-    assert figures.killed == figures.named == figures.alone == figures.wrong_programs >= 10
+    assert figures.killed == figures.restyled == figures.wrong >= 10
+    assert figures.unique + 2 * figures.pairs >= 0.95 * figures.wrong
+    assert figures.misnamed == 0 and figures.right >= 3
+    page = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(cells(figures))} |" in page  # `author verify --write` makes it so
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=named)
@@ -73,7 +78,7 @@ def test_an_untouched_stub_that_departs_from_its_solution_is_found(copied_course
 
 @pytest.fixture
 def copied_course(tmp_path) -> Course:
-    for part in ("course.toml", "exercises", "solutions", "tests/hidden"):
+    for part in ("course.toml", "exercises", "solutions", "tests/hidden", "tests/submissions"):
         source, target = ROOT / part, tmp_path / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -22,7 +22,8 @@ def course(tmp_path) -> Course:
     """A course with one exercise, copied from ours."""
     for part in (
         "exercises/03_causal_mask.md", "solutions/03_causal_mask.py",
-        "tests/hidden/test_03_causal_mask.py",
+        "tests/hidden/test_03_causal_mask.py", "tests/submissions/restyled/03_causal_mask.py",
+        *(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/submissions/right/03_*.py")),
     ):  # fmt: skip
         (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / part, tmp_path / part)

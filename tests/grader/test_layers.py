@@ -23,7 +23,7 @@ LAYERS = (
      "probes.influence", "probes.gradients", "probes.magnitude", "probes", "diagnose", "plugin",
      "sitting", "carrying"),
     ("grade",),
-    ("author", "styles", "verify"),
+    ("styles", "author", "figures", "trials", "verify"),
     ("cli.spelling", "cli.loading", "cli.next_step", "cli.check", "cli.learn", "cli.write", "cli",
      "__main__"),
 )  # fmt: skip

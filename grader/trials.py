@@ -1,0 +1,168 @@
+"""Trials of the diagnosis: programs whose mistake is known, graded as submissions would be."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grader import probes
+from grader.answers import alike, differs
+from grader.atlas import Place
+from grader.calls import Recorded, Value
+from grader.carrying import Attempt
+from grader.grade import Examiner
+from grader.model import Misconception, StepResult, Verdict
+
+KILLED = (Verdict.FAILED, Verdict.RAISED)
+MODULE = "attn_grade_trial"  # what a program that is tried goes by while it is
+
+Said = tuple[str, str]  # where, what
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A program that makes one known mistake, and what it was told."""
+
+    wrong: Misconception
+    examiner: Examiner
+    made: Attempt
+    results: tuple[StepResult, ...]
+
+    @classmethod
+    def of(cls, examiner: Examiner, wrong: Misconception) -> Trial:
+        """Grade a wrong program of the bank in this process."""
+        program = examiner.paper.atlas.bank.variant(examiner.exercise, (wrong,))
+        made = examiner.attempt_of_program(program)
+        return cls(wrong, examiner, made, examiner.results(made))
+
+    @classmethod
+    def of_source(cls, examiner: Examiner, wrong: Misconception, source: str) -> Trial:
+        """Grade a program of the course's own that makes the same mistake in other words."""
+        made = attempt_of_source(examiner, source)
+        return cls(wrong, examiner, made, examiner.results(made))
+
+    @property
+    def kills(self) -> frozenset[str]:
+        """The steps that fail on it."""
+        return frozenset(one.step.id for one in self.made.outcomes if one.verdict in KILLED)
+
+    @property
+    def killed(self) -> bool:
+        """Whether some step fails on it, and for what it returns, not only for what it raises."""
+        atlas = self.examiner.paper.atlas
+        return any(
+            isinstance(recorded.answer, Value)
+            and differs(recorded.answer, atlas.reference(Place(case, i, recorded)))
+            for outcome in self.made.outcomes
+            if outcome.step.id in self.kills
+            for case, trace in outcome.evidence.items()
+            for i, recorded in enumerate(trace)
+        )
+
+    @property
+    def _mine(self) -> frozenset[str]:
+        """The ids that are true of it: its own, and that of a pair it is declared to be one of."""
+        declared = self.examiner.paper.atlas.bank.solution(self.examiner.exercise).misconceptions
+        ids = {self.wrong.id, self.wrong.alike}
+        return frozenset(ids | {other.id for other in declared if other.alike == self.wrong.id})
+
+    @property
+    def named(self) -> bool:
+        """Whether some step gives it its own name."""
+        return any((self.wrong,) in result.diagnoses for result in self.results)
+
+    @property
+    def uniquely(self) -> bool:
+        """Whether it is named, and no other name stands beside."""
+        return self.named and not list(self.other_names())
+
+    def other_names(self) -> Iterator[Said]:
+        """Each step that tells it another's name, with that name."""
+        for result in self.results:
+            ids = ["+".join(one.id for one in group) for group in result.diagnoses]
+            others = [one for one in ids if one not in self._mine]
+            if others:
+                yield result.step.id, ", ".join(others)
+
+    def names_without_it(self) -> Iterator[Said]:
+        """The wrong names it is told where the bank does not know it, by step.
+
+        What is measured is no name of another's, and neither is the same mistake in a part
+        that an earlier exercise is about.
+        """
+        atlas = self.examiner.paper.atlas.without(self.wrong)
+        for result in self.examiner.results(self.made, atlas):
+            for group in result.diagnoses:
+                known = all(one.id in self._mine or is_measured(one) for one in group)
+                if not known and not self._is_the_same(group):
+                    yield result.step.id, "+".join(one.id for one in group)
+
+    def _is_the_same(self, group: tuple[Misconception, ...]) -> bool:
+        """Whether mistakes of earlier exercises answer all calls as this one does."""
+        atlas = self.examiner.paper.atlas
+        own = self.examiner.exercise.id
+        return all(one.id.partition(".")[0] != own for one in group) and all(
+            alike(atlas.of((self.wrong,), place), atlas.of(group, place), False)
+            for outcome in self.made.outcomes
+            for case, trace in outcome.evidence.items()
+            for place in (Place(case, i, recorded) for i, recorded in enumerate(trace))
+        )
+
+    def departures(self, right: Attempt) -> Iterator[Said]:
+        """The steps whose calls depend on what the program answers."""
+        for ours, theirs in zip(self.made.outcomes, right.outcomes, strict=True):
+            for case, trace in ours.evidence.items():
+                if not _is_prefix(trace, theirs.evidence.get(case, ())):
+                    yield ours.step.id, f"its calls depend on what {self.name} answers"
+
+    @property
+    def name(self) -> str:
+        """The wrong program's name in its file."""
+        return self.wrong.id.rpartition(".")[2]
+
+
+def is_measured(one: Misconception) -> bool:
+    """Whether a diagnosis was read off by a probe, not found in the bank."""
+    return one.id in {probe.id for probe in probes.PROBES}
+
+
+def attempt_of_source(examiner: Examiner, source: str) -> Attempt:
+    """The outcomes of a submission of the course's own, run in this process."""
+    module = types.ModuleType(MODULE)
+    sys.modules[MODULE] = module  # dataclasses look their module up
+    try:
+        program: dict[str, Any] = module.__dict__
+        exec(compile(source, MODULE, "exec", dont_inherit=True), program)  # noqa: S102
+        return examiner.attempt_of_program(program)
+    finally:
+        del sys.modules[MODULE]
+
+
+def answer_alike(one: Trial, other: Trial) -> bool:
+    """Whether two programs answer alike throughout, with the same verdicts."""
+    for ours, theirs in zip(one.made.outcomes, other.made.outcomes, strict=True):
+        if ours.verdict is not theirs.verdict:
+            return False
+        for case in ours.evidence.keys() & theirs.evidence.keys():
+            pairs = zip(ours.evidence[case], theirs.evidence[case], strict=False)
+            if not all(alike(a.answer, b.answer) for a, b in pairs):
+                return False
+    return True
+
+
+def _is_prefix(trace: Sequence[Recorded], whole: Sequence[Recorded]) -> bool:
+    """Whether the same questions were asked, in the same order, as far as it went."""
+    return len(trace) <= len(whole) and all(
+        ours.call.function == theirs.call.function
+        and ours.call.mode == theirs.call.mode
+        and _same_question(ours, theirs)
+        for ours, theirs in zip(trace, whole, strict=False)
+    )
+
+
+def _same_question(ours: Recorded, theirs: Recorded) -> bool:
+    mine, its = (Value([list(r.call.args), r.call.kwargs]) for r in (ours, theirs))
+    return alike(mine, its)
