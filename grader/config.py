@@ -31,8 +31,8 @@ class Policy:
     feedback: Feedback = Feedback.PRACTICE
     seed: int = 2017
     device: str = "auto"
-    carry_forward: CarryForward = CarryForward.FULL
     imports: tuple[str, ...] = ()  # module names beyond what every submission may import
+    carry_forward: CarryForward = CarryForward.FULL
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from grader.catalogue import PAGE as catalogue_page
 from grader.cli.loading import load_torch
 from grader.cli.spelling import command
-from grader.course import Course, Exercise
+from grader.course import Course, Exercise, source_of
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET
 from grader.reports.escape import encodable
 
@@ -18,7 +19,7 @@ FIGURES = Path("docs", "figures.md")
 
 @click.group()
 def author() -> None:
-    """Write exercises: new, stub, verify."""
+    """Write exercises: new, stub, verify, catalogue."""
 
 
 def _chosen(folder: Path | None, names: tuple[str, ...]) -> tuple[Course, tuple[Exercise, ...]]:
@@ -85,6 +86,25 @@ def verify(folder: Path | None, exercises: tuple[str, ...], draft: bool, write: 
         (course.root / FIGURES).write_text(page(measured), encoding="utf-8")
         click.echo(f"wrote {FIGURES}")
     sys.exit(EXIT_FAULT if findings and not draft else 0)
+
+
+@author.command("catalogue")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where it is stale.")
+@click.pass_obj
+def write_catalogue(folder: Path | None, only_check: bool) -> None:
+    """Write the catalogue of all mistakes that can be named, from the solutions."""
+    course = Course.chosen(folder)
+    load_torch()
+    from grader.survey import catalogue
+
+    text, path = catalogue(course), course.root / catalogue_page
+    present = source_of(path) if path.exists() else ""
+    if only_check:
+        click.echo(f"{catalogue_page} {'is up to date' if present == text else 'is stale'}")
+        sys.exit(0 if present == text else EXIT_NOT_YET)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {catalogue_page}")
 
 
 @click.command()

@@ -17,16 +17,24 @@ from grader.probes import gradients, influence, magnitude, scale, visibility
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing that can be measured: its id, what it finds, and how."""
+    """One thing that can be measured: its id, what it finds and how, and where to look then."""
 
     id: str
     finds: str
+    how: str
+    look_at: str
     read: Callable[[Atlas, Sequence[Evidence], Sequence[Evidence]], dict[str, Misconception]]
+
+
+def _said(docstring: str) -> tuple[str, str]:
+    """The first line of a probe's docstring, and the rest in one line."""
+    first, _, rest = docstring.partition("\n")
+    return first, " ".join(rest.split())
 
 
 # The first that finds something is believed: what says more stands first.
 PROBES: tuple[Probe, ...] = tuple(
-    Probe(module.ID, (module.__doc__ or "").partition("\n")[0], module.read)
+    Probe(module.ID, *_said(module.__doc__ or ""), module.LOOK_AT, module.read)
     for module in (scale, visibility, influence, gradients, magnitude)
 )
 

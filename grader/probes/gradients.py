@@ -20,6 +20,7 @@ HINT = (
     "`detach`, `.data`, `.item()`, NumPy, `torch.tensor` and a new `nn.Parameter` let go of the "
     "thread. Which of these stands between the argument and your result?"
 )
+LOOK_AT = HINT
 
 
 def read(

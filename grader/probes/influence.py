@@ -25,6 +25,7 @@ OF_SAMPLES = (
     "What one sample holds changes the result of another: they leak into each other.",
     "Which axis counts the samples, and does every operation keep to one of them?",
 )
+LOOK_AT = OF_FUTURE[1]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ OF_HALF = (
     "Your result is right in single precision, and wrong in half precision.",
     "Half precision ends at 65504 and has three digits. Which number on the way needs more?",
 )
+LOOK_AT = OF_LARGE[1]
 
 
 def read(

@@ -27,6 +27,7 @@ LEAST_WEIGHT = 1e-5  # below, a logarithm is not to be trusted
 MOST_DENOMINATOR = 6  # of an exponent that somebody would write
 HINT = "Which size, and which power of it, should the scores be divided by?"
 WHENCE = "Which step of your function brings that in?"
+LOOK_AT = HINT
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ ID = "probes.visibility"
 BAND_HINT = "Which keys should a query see, counted from its own place?"
 LEAK_HINT = "The weight of a key is the exponential of its score. Which score has a weight of 0?"
 FREE = None  # a side on which nothing ends the band
+LOOK_AT = BAND_HINT
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,11 @@ def _diagnosis(
         return "", [], ""
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
-        return "This looks like: ", [_going_on(first[0].says)], _flat(first[0].hint)
+        return (
+            "This looks like: ",
+            [_named(first[0], _going_on(first[0].says))],
+            _flat(first[0].hint),
+        )
     if len(alternatives) == 1:
         opening = "This looks like these mistakes at once:"
         alternatives = [[one] for one in first]
@@ -70,7 +74,11 @@ def _diagnosis(
         question = "Which of them is yours?"
     if in_full:
         return opening, [" And: ".join(map(_with_hint, group)) for group in alternatives], ""
-    return opening, [" And: ".join(one.says for one in group) for group in alternatives], question
+    return (
+        opening,
+        [" And: ".join(_named(one, one.says) for one in group) for group in alternatives],
+        question,
+    )
 
 
 def _message(report: Report, result: StepResult) -> str:
@@ -118,7 +126,13 @@ def _going_on(says: str) -> str:
 
 
 def _with_hint(one: Misconception) -> str:
-    return f"{one.says} {_flat(one.hint)}".rstrip()
+    return f"{_named(one, one.says)} {_flat(one.hint)}".rstrip()
+
+
+def _named(one: Misconception, says: str) -> str:
+    """What a mistake does, with the name by which `explain` knows it."""
+    owner, _, name = one.id.partition(".")
+    return f"{says} [{name if owner[:2].isdigit() else one.id}]"
 
 
 def _flat(text: str) -> str:

@@ -17,7 +17,7 @@ from grader.model import (
 )
 
 ALIGNS_FIRST = Misconception(
-    "03_causal_mask.aligns_the_first_tokens",
+    "03_causal_mask.top_left",
     "causal_mask",
     "You lined up the first query with the first key.",
     "With cached keys the queries are the last tokens.\n    Which ends should meet?",

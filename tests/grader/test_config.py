@@ -64,6 +64,14 @@ def test_an_exercise_overrides_single_limits_and_shares_the_others():
     assert settings.limits_of("03_causal_mask") == settings.limits
 
 
+@pytest.mark.parametrize("says", ["full", "none"])
+def test_carry_forward_is_full_or_none(says):
+    text = with_line("[policy]", f'[policy]\ncarry_forward = "{says}"')
+    assert settings_of(text).policy.carry_forward == says
+    assert settings_of(WHOLE).policy.carry_forward == "full"
+    assert "full" in fault(with_line("[policy]", '[policy]\ncarry_forward = "half"'))
+
+
 def test_what_is_left_out_has_a_default():
     settings = settings_of('exercises = ["01_double"]')
     assert settings.title

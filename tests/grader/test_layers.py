@@ -18,14 +18,14 @@ LAYERS = (
     ("patterns", "compare", "suite"),
     ("config", "outline", "lessons", "stubs", "shapes", "course", "reference", "bank", "calls",
      "submissions", "scopes", "rules", "progress", "affinity", "sandbox", "given", "exchange",
-     "student", "seats", "plainly", "feedback", "reports", "doctor"),
+     "student", "seats", "plainly", "feedback", "catalogue", "reports", "doctor"),
     ("answers", "atlas", "fit", "pairs", "probes.reading", "probes.scale", "probes.visibility",
      "probes.influence", "probes.gradients", "probes.magnitude", "probes", "diagnose", "plugin",
      "sitting", "carrying"),
     ("grade",),
-    ("styles", "author", "figures", "trials", "verify"),
-    ("cli.spelling", "cli.loading", "cli.next_step", "cli.check", "cli.learn", "cli.write", "cli",
-     "__main__"),
+    ("styles", "author", "figures", "trials", "survey", "verify"),
+    ("cli.spelling", "cli.loading", "cli.next_step", "cli.check", "cli.explain", "cli.learn",
+     "cli.write", "cli", "__main__"),
 )  # fmt: skip
 ORDER = [name for layer in LAYERS for name in layer]
 KNOW_PYTEST = {"plugin", "suite", "grade"}

@@ -103,7 +103,7 @@ Step 2 · The last query lines up with the last key
   You printed | here
               | there
 
-  This looks like: you lined up the first query with the first key.
+  This looks like: you lined up the first query with the first key. [top_left]
   With cached keys the queries are the last tokens. Which ends should meet?
 
 4 of 12 points. Next: attn-grade hint 03 causal_mask
@@ -262,9 +262,9 @@ def test_an_ambiguous_mistake_names_three_at_most_and_asks(misaligned: StepResul
     assert (
         """\
   This looks like one of these:
-  – You lined up the first query with the first key.
-  – Your mask is True where it hides.
-  – Your mask hides a token itself.
+  – You lined up the first query with the first key. [top_left]
+  – Your mask is True where it hides. [hides]
+  – Your mask hides a token itself. [strict]
   Which of them is yours?
 """
         in output
@@ -311,7 +311,7 @@ def test_a_step_that_raised_names_its_mistake_as_one_that_failed_does(
         """  `causal_mask` raised RuntimeError.
   causal_mask(2, 5)   exercises/03_causal_mask.py:14
 
-  This looks like: you lined up the first query with the first key.
+  This looks like: you lined up the first query with the first key. [top_left]
   With cached keys the queries are the last tokens. Which ends should meet?
 """
         in output
@@ -334,8 +334,8 @@ def test_mistakes_made_together_are_told_together(misaligned: StepResult) -> Non
     assert (
         """\
   This looks like these mistakes at once:
-  – You lined up the first query with the first key.
-  – Your mask hides a token itself.
+  – You lined up the first query with the first key. [top_left]
+  – Your mask hides a token itself. [strict]
   With cached keys the queries are the last tokens. Which ends should meet?
 """
         in output
@@ -423,7 +423,7 @@ def test_a_verdict_without_a_message_still_says_something(verdict: str, says: st
 
 
 def test_a_function_right_in_itself_says_what_it_waits_for(misaligned: StepResult) -> None:
-    rescued = [right(step, carried_forward=True) for step in STEPS[5:]]
+    rescued = [right(step, carried_forward=True, waits_for=("causal_mask",)) for step in STEPS[5:]]
     output = shown(report_of(right(STEPS[0]), misaligned, *map(right, STEPS[2:5]), *rescued))
     assert "`apply_mask` is right in itself; it waits for `causal_mask`\n" in output
 
@@ -637,7 +637,7 @@ Step 4 · Attention number 4
     0.003  0.001  0.000  0.004  0.992    0.059  0.039  0.012  0.073  0.817
     0.048  0.242  0.498  0.197  0.016    0.119  0.245  0.339  0.224  0.072
   At [0, 0] it has 0.02496 where 0.102 was expected.
-  This looks like: you lined up the first query with the first key.
+  This looks like: you lined up the first query with the first key. [top_left]
   With cached keys the queries are the last tokens. Which ends should meet?
 """
         in output
@@ -803,7 +803,7 @@ def test_verbose_folds_and_shortens_nothing(misaligned: StepResult) -> None:
     assert output.count("· raised ") == 3
     assert output.split().count("m") == 100
     assert printed(output) == [f"line {n}" for n in range(30)]
-    assert "– You lined up the first query with the first key. With cached keys" in output
+    assert "– You lined up the first query with the first key. [top_left] With cached\n" in output
     assert "Which of them is yours?" not in output
 
 
@@ -823,7 +823,9 @@ def test_homework_tells_of_a_hidden_step_its_sentence_and_its_mistake(
     output = shown(in_homework(with_second(misaligned)))
     assert "Step 2 · The last query lines up with the last key\n" in output
     assert "  What it was given stays hidden in homework.\n" in output
-    assert "  This looks like: you lined up the first query with the first key.\n" in output
+    assert (
+        "  This looks like: you lined up the first query with the first key. [top_left]\n" in output
+    )
 
 
 def test_homework_shows_a_public_step_as_practice_does(misaligned: StepResult) -> None:

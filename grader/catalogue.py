@@ -1,0 +1,97 @@
+"""The catalogue of misconceptions: a page of the docs, one entry for each, read by `explain`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from grader.config import did_you_mean
+from grader.course import Course, source_of
+from grader.errors import CourseFault, UsageFault
+
+PAGE = Path("docs", "misconceptions.md")
+SENTENCE = re.compile(r"(?<=[.?!])\s+")
+INTRODUCTION = """# Misconceptions
+
+Every mistake that a report can name. Beside each function of the course stands a bank of
+wrong programs; the one that answers as a submission does, and unlike the right one, is what
+the report names. At the end stand those that are not looked up but measured. Each has an id
+that stays; `attn-grade explain ID` prints its entry.
+
+This page is written by `attn-grade author catalogue`; a test fails where it is stale.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One mistake: what a program does that makes it, why that is wrong, and where to look."""
+
+    id: str
+    chapter: str  # "01 · Projections", as the page is divided
+    function: str  # empty for what is measured in any of them
+    does: str
+    why: str
+    shown_by: tuple[str, ...]  # sentences of steps, or how it is measured
+    look_at: str
+    note: str = ""
+
+
+def why_and_question(hint: str) -> tuple[str, str]:
+    """A hint's statements and its questions, each as one text."""
+    sentences = SENTENCE.split(" ".join(hint.split()))
+    questions = [one for one in sentences if one.endswith("?")]
+    return " ".join(one for one in sentences if one not in questions), " ".join(questions)
+
+
+def page(entries: Iterable[Entry]) -> str:
+    """The whole page."""
+    parts = [INTRODUCTION]
+    for chapter, those in groupby(entries, key=lambda entry: entry.chapter):
+        parts.append(f"## {chapter}\n")
+        for function, its in groupby(those, key=lambda entry: entry.function):
+            parts += [f"### `{function}`\n"] if function else []
+            parts += [_section(entry) for entry in its]
+    return "\n".join(parts)
+
+
+def _section(entry: Entry) -> str:
+    shown = " · ".join(entry.shown_by)
+    lines = [
+        f"#### {entry.id}", "", entry.does, "",
+        *([f"- **Why it is wrong:** {entry.why}"] if entry.why else []),
+        f"- **What shows it:** {shown}",
+        f"- **What to look at:** {entry.look_at}",
+        *([f"- **Told with:** {entry.note}"] if entry.note else []),
+        "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def sections(course: Course) -> dict[str, str]:
+    """The page's entries by id; raises `CourseFault` where there is no page."""
+    path = course.root / PAGE
+    if not path.exists():
+        raise CourseFault(f"{PAGE} is missing; `attn-grade author catalogue` writes it")
+    found = re.split(r"^#### (.+)$", source_of(path), flags=re.MULTILINE)
+    texts = (re.split(r"^#{2,3} ", text, maxsplit=1, flags=re.MULTILINE)[0] for text in found[2::2])
+    return dict(zip(found[1::2], (text.strip() for text in texts), strict=True))
+
+
+def entry_of(course: Course, wanted: str) -> tuple[str, str]:
+    """An id and its entry; the part behind the dot will do where only one has it.
+
+    Raises `UsageFault` for an id that is none, with the nearest.
+    """
+    known = sections(course)
+    name = wanted.strip().strip("`").lower()
+    found = [one for one in known if name in (one, one.partition(".")[2])]
+    if len(found) == 1:
+        return found[0], known[found[0]]
+    if found:
+        raise UsageFault(f"{len(found)} mistakes are called {name}: {', '.join(found)}")
+    names: Sequence[str] = [*known, *(one.partition(".")[2] for one in known)]
+    near = did_you_mean(name, names) or "; a report names it in brackets"
+    raise UsageFault(f"there is no mistake {wanted[:60]!r} in {PAGE}{near}")
