@@ -98,16 +98,17 @@ def _wrong_before(
 
 
 def _may_be_saved(mine: Sequence[StepOutcome]) -> bool:
-    return any(one.verdict not in FINAL for one in mine) and not any(
-        one.of_the_file for one in mine
-    )
+    if any(one.of_the_file and one.verdict is not Verdict.FORBIDDEN for one in mine):
+        return False  # the file itself cannot be loaded
+    return any(one.verdict not in FINAL for one in mine)
 
 
 def _beside(
     wrong: Sequence[str], sitting: Sitting, mine: Sequence[StepOutcome]
 ) -> dict[str, Again]:
     """One function's steps once more, with the wrong ones answered rightly."""
-    given = Given({name: sitting.paper.contracts[name] for name in wrong})
+    paper = sitting.paper
+    given = Given({name: paper.contracts[name] for name in wrong}, paper.device)
     company = sitting.in_company(given)
     passed = {one.step.id for one in mine if one.verdict is Verdict.PASSED}
     found: dict[str, Again] = {}

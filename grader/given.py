@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import torch
 
 from grader.calls import Call, Raised, Value, in_process
 from grader.worker.limits import virtual_memory
@@ -20,6 +23,7 @@ MOST_QUESTIONS = 2000  # of one step
 MOST_BYTES = 1 << 20  # of the arguments of one question
 LARGEST = 4096  # a number, or a tensor's dimension, in a question
 ROOM = 512 << 20  # bytes that an answer may need while it is computed
+MOST_SECONDS = 5.0  # spent on the answers of one step
 MODES = ("value", "gradients")
 
 
@@ -28,8 +32,10 @@ class Given:
     """Functions of the reference that a worker may ask for while a call is open."""
 
     functions: Mapping[str, Callable[..., Any]]
+    device: str = "cpu"  # the only one that may be named, beside the CPU
     asked: set[str] = field(default_factory=set)  # since the step began
     _questions: int = 0
+    _seconds: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -39,7 +45,7 @@ class Given:
     def begin_step(self) -> None:
         """Count anew what is asked."""
         self.asked.clear()
-        self._questions = 0
+        self._questions, self._seconds = 0, 0.0
 
     def answering(self, name: str) -> Callable[..., Any]:
         """A given function for programs of this process; it is noted where it is called."""
@@ -53,21 +59,35 @@ class Given:
     def answer(self, question: Any) -> dict[str, Any]:
         """The reply to a worker's question: a value, what the reference raised, or a refusal."""
         self._questions += 1
-        if self._questions > MOST_QUESTIONS:
-            return {"refused": f"more than {MOST_QUESTIONS} calls in one step"}
+        if self._questions > MOST_QUESTIONS or self._seconds > MOST_SECONDS:
+            return {"refused": "too much was asked for in one step"}
         call = _call(question)
         if call is None or call.function not in self.functions:
             return {"refused": "not a function that is given"}
-        if not _is_small([call.args, call.kwargs, call.cotangent]):
-            return {"refused": "arguments that are too large to be answered"}
+        if not self._is_fit([call.args, call.kwargs, call.cotangent]):
+            return {"refused": "arguments that are too large, or on another device"}
         self.asked.add(call.function)
-        with _bounded_memory():
-            match in_process(dict(self.functions))(call):
-                case Value(value):
-                    return {"value": value}
-                case Raised() as raised:
-                    return {"raised": raised.builtin, "text": raised.text[:2000]}
-        return {"refused": "no answer"}
+        started = time.monotonic()
+        with _bounded_memory(), torch.enable_grad():
+            answer = in_process(dict(self.functions))(call)
+        self._seconds += time.monotonic() - started
+        match answer:
+            case Value(value):
+                return {"value": value}
+            case Raised() as raised:
+                return {"raised": raised.builtin, "text": raised.text[:2000]}
+        raise AssertionError(answer)
+
+    def _is_fit(self, part: Any) -> bool:
+        """Whether arguments are of a size that a step's are, and name no device but ours."""
+        tensors = list(tensors_in(part))
+        leaves = list(_leaves(part))
+        return (
+            sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= MOST_BYTES
+            and all(size <= LARGEST for tensor in tensors for size in tensor.shape)
+            and all(abs(leaf) <= LARGEST for leaf in leaves if isinstance(leaf, int))
+            and all(leaf in ("cpu", self.device) for leaf in leaves if isinstance(leaf, str))
+        )
 
 
 def _call(question: Any) -> Call | None:
@@ -80,24 +100,15 @@ def _call(question: Any) -> Call | None:
     return None
 
 
-def _is_small(part: Any) -> bool:
-    """Whether arguments are of a size that a step's are."""
-    tensors = list(tensors_in(part))
-    return (
-        sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= MOST_BYTES
-        and all(size <= LARGEST for tensor in tensors for size in tensor.shape)
-        and all(abs(number) <= LARGEST for number in _whole_numbers(part))
-    )
-
-
-def _whole_numbers(part: Any) -> Iterator[int]:
-    if isinstance(part, int):
-        yield part
-    elif isinstance(part, (list, tuple)):
+def _leaves(part: Any) -> Iterator[Any]:
+    """What stands in a value that is no list, tuple or dict."""
+    if isinstance(part, (list, tuple)):
         for inner in part:
-            yield from _whole_numbers(inner)
+            yield from _leaves(inner)
     elif isinstance(part, dict):
-        yield from _whole_numbers(list(part.values()))
+        yield from _leaves(list(part.values()))
+    else:
+        yield part
 
 
 @contextlib.contextmanager

@@ -1,0 +1,375 @@
+"""An error counts once; what is answered for a later function helps no earlier one."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from grader import submissions
+from grader.course import Course
+from grader.given import LARGEST, MOST_QUESTIONS, Given
+from grader.grade import Examiner, Terms, with_examiner
+from grader.model import CarryForward, Feedback, Report, Verdict
+from grader.sandbox import Nursery, open_nursery
+from grader.worker.asking import asking
+
+ROOT = Path(__file__).parents[2]
+COURSE = Course.open(ROOT)
+RIGHT_SCALE = """
+def scale_scores(scores, d_k):
+    return scores / d_k ** 0.5
+"""
+RIGHT_WHOLE = """
+def scaled_scores(q, k):
+    return scale_scores(dot_scores(q, k), q.shape[-1])
+"""
+WRONG_DOTS = """
+def dot_scores(q, k):
+    return k @ q.mT
+"""
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with contextlib.closing(open_nursery("apart")) as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def graded(nursery: Nursery) -> Callable[..., Report]:
+    """Grades a source as a submission to exercise 02."""
+
+    def graded(source: str, course: Course = COURSE, nursery: Nursery = nursery) -> Report:
+        def report(examiner: Examiner) -> Report:
+            return examiner.report(submissions.of_bytes(source.encode(), "mine.py"), nursery)
+
+        terms = Terms(2017, Feedback.PRACTICE, "cpu")
+        return with_examiner(course, course.exercise("02"), terms, report)
+
+    return graded
+
+
+def points(report: Report) -> tuple[int, ...]:
+    """The points of each function, in file order."""
+    functions = dict.fromkeys(one.step.function for one in report.steps)
+    return tuple(
+        sum(one.points for one in report.steps if one.step.function == function)
+        for function in functions
+    )
+
+
+def carried(report: Report) -> set[str]:
+    return {one.step.function for one in report.steps if one.carried_forward}
+
+
+def test_a_function_that_only_fails_because_of_an_earlier_one_has_its_points(graded):
+    report = graded(WRONG_DOTS + RIGHT_SCALE + RIGHT_WHOLE)
+    assert points(report) == (0, 10, 10)
+    assert carried(report) == {"scaled_scores"}
+    told = {one.message for one in report.steps if one.carried_forward}
+    assert told == {"`scaled_scores` is right in itself; it waits for `dot_scores`."}
+    assert not report.passed
+
+
+def test_workers_that_are_started_afresh_are_given_the_same(graded):
+    with contextlib.closing(open_nursery("spawn")) as spawning:
+        report = graded(WRONG_DOTS + RIGHT_SCALE + RIGHT_WHOLE, nursery=spawning)
+    assert points(report) == (0, 10, 10)
+
+
+def test_its_side_steps_are_graded_as_well_gradients_and_devices_included(graded):
+    report = graded(WRONG_DOTS + RIGHT_SCALE + RIGHT_WHOLE)
+    steps = [one for one in report.steps if one.step.function == "scaled_scores"]
+    assert len([one for one in steps if one.step.needs]) == 3
+    assert {one.verdict for one in steps} == {Verdict.PASSED}
+
+
+def test_a_function_that_is_not_written_yet_holds_up_nothing_that_is_right(graded):
+    unwritten = "def dot_scores(q, k):\n    raise NotImplementedError\n"
+    assert points(graded(unwritten + RIGHT_SCALE + RIGHT_WHOLE)) == (0, 10, 10)
+
+
+def test_a_function_that_raises_or_never_ends_holds_up_nothing_either(graded):
+    course = replace(
+        COURSE,
+        settings=replace(COURSE.settings, limits=replace(COURSE.settings.limits, cpu_seconds=0.4)),
+    )
+    for body in ("raise ValueError('no')", "while True: pass"):
+        report = graded(
+            f"def dot_scores(q, k):\n    {body}\n" + RIGHT_SCALE + RIGHT_WHOLE, course=course
+        )
+        assert points(report) == (0, 10, 10)
+
+
+def test_a_forbidden_call_in_an_earlier_function_is_counted_there_alone(graded):
+    forbidden = """
+import torch
+def dot_scores(q, k):
+    return torch.nn.functional.scaled_dot_product_attention(q, k, k)
+"""
+    report = graded(forbidden + RIGHT_SCALE + RIGHT_WHOLE)
+    assert points(report) == (0, 10, 10)
+    both = (
+        forbidden
+        + RIGHT_SCALE
+        + RIGHT_WHOLE.replace(
+            "    return",
+            "    torch.nn.functional.scaled_dot_product_attention(q, k, k)\n    return",
+        )
+    )
+    report = graded(both)
+    assert points(report) == (0, 10, 0)
+    last = [one.verdict for one in report.steps if one.step.function == "scaled_scores"]
+    assert set(last) == {Verdict.FORBIDDEN}
+
+
+def test_a_later_function_with_a_mistake_of_its_own_is_told_that_one(graded):
+    wrong_whole = RIGHT_WHOLE.replace("q.shape[-1]", "k.shape[-2]")
+    report = graded(WRONG_DOTS + RIGHT_SCALE + wrong_whole)
+    assert points(report) == (0, 10, 0) and not carried(report)
+    values = [one for one in report.steps if one.step.function == "scaled_scores" and one.diagnoses]
+    assert {one.diagnoses[0][0].id for one in values} == {"02_scaled_scores.counts_the_keys"}
+    assert values[0].case is not None
+    assert values[0].case.call == "scaled_scores(q, k) beside a right dot_scores"
+
+
+def test_what_is_built_on_nothing_that_is_wrong_is_not_graded_again(graded):
+    alone = "def scaled_scores(q, k):\n    return q @ k.mT / 3\n"
+    report = graded(WRONG_DOTS + RIGHT_SCALE + alone)
+    assert points(report) == (0, 10, 0) and not carried(report)
+
+
+def test_a_course_may_give_no_points_for_it_and_still_says_so(graded):
+    strict = replace(
+        COURSE,
+        settings=replace(
+            COURSE.settings,
+            policy=replace(COURSE.settings.policy, carry_forward=CarryForward.NONE),
+        ),
+    )
+    report = graded(WRONG_DOTS + RIGHT_SCALE + RIGHT_WHOLE, course=strict)
+    assert points(report) == (0, 10, 0)
+    assert carried(report) == {"scaled_scores"}
+
+
+# -- nothing is gained by cunning -----------------------------------------------
+
+
+def test_a_function_is_never_given_to_itself_or_to_an_earlier_one(graded):
+    """The earlier function asks the later one, which asks the earlier one."""
+    circle = """
+def dot_scores(q, k):
+    return scaled_scores(q, k) * q.shape[-1] ** 0.5
+
+def scaled_scores(q, k):
+    return dot_scores(q, k) / q.shape[-1] ** 0.5
+"""
+    report = graded(circle + RIGHT_SCALE)
+    assert points(report) == (0, 10, 10)  # the later one is right, given the earlier
+    backwards = """
+def dot_scores(q, k):
+    return scaled_scores(q, k) * q.shape[-1] ** 0.5
+
+def scaled_scores(q, k):
+    return dot_scores(k, q) / q.shape[-1] ** 0.5
+"""
+    assert points(graded(backwards + RIGHT_SCALE)) == (0, 10, 0)
+
+
+def test_answers_that_are_kept_are_gone_with_their_worker(graded):
+    """In a global, in a file of the working folder, in an attribute of torch."""
+    stash = """
+import torch
+KEPT = {}
+
+def dot_scores(q, k):
+    try:
+        with open("kept") as file:
+            KEPT["file"] = file.read()
+    except OSError:
+        pass
+    if KEPT or hasattr(torch, "kept"):
+        return q @ k.mT
+    return k @ q.mT
+
+def scaled_scores(q, k):
+    found = dot_scores(q, k)
+    KEPT["here"] = torch.kept = found
+    with open("kept", "w") as file:
+        file.write("found")
+    return found / q.shape[-1] ** 0.5
+"""
+    report = graded(stash + RIGHT_SCALE)
+    dots = [one for one in report.steps if one.step.function == "dot_scores"]
+    assert {one.verdict for one in dots if not one.step.needs} == {Verdict.FAILED}
+    again = graded(stash + RIGHT_SCALE)
+    assert points(again) == points(report)
+
+
+def test_every_step_of_an_earlier_function_is_judged_before_anything_is_given(graded):
+    """A file that passes the first function only once it has seen an answer."""
+    spy = f"""
+import os
+MARK = {str(Path(tempfile.gettempdir()) / "attn-grade-spy")!r} + str(os.getppid())
+
+def dot_scores(q, k):
+    return q @ k.mT if os.path.exists(MARK) else k @ q.mT
+
+def scaled_scores(q, k):
+    found = dot_scores(q, k)
+    open(MARK, "w").close()
+    return found / q.shape[-1] ** 0.5
+"""
+    report = graded(spy.replace("import os", "import torch; os = torch.os") + RIGHT_SCALE)
+    for mark in Path(tempfile.gettempdir()).glob("attn-grade-spy*"):
+        mark.unlink()
+    dots = [one for one in report.steps if one.step.function == "dot_scores"]
+    assert dots[0].verdict is Verdict.FAILED
+    assert all(one.points == 0 for one in dots if one.verdict is not Verdict.PASSED)
+
+
+def test_who_asks_without_being_given_anything_loses_the_step(graded):
+    forged = """
+import sys
+def dot_scores(q, k):
+    bench = sys._getframe(1)
+    while "bench" not in bench.f_locals:
+        bench = bench.f_back
+    question = {"function": "dot_scores", "mode": "value", "args": (q, k), "kwargs": {},
+                "cotangent": None}
+    return bench.f_locals["bench"].asks(question)["value"]
+"""
+    report = graded(forged.replace("import sys", "import torch; sys = torch.sys") + RIGHT_SCALE)
+    dots = [one for one in report.steps if one.step.function == "dot_scores"]
+    assert dots[0].verdict is Verdict.CRASHED
+    assert sum(one.points for one in dots) == 0
+
+
+# -- what may be asked -----------------------------------------------------------
+
+
+@pytest.fixture
+def given() -> Given:
+    return Given({"double": lambda x: 2 * x, "square": lambda n: torch.ones(n, n)})
+
+
+def question(function: str, *args, mode: str = "value", cotangent=None):
+    return {
+        "function": function, "mode": mode, "args": args, "kwargs": {}, "cotangent": cotangent,
+    }  # fmt: skip
+
+
+def test_a_question_is_answered_for_its_own_arguments(given):
+    answer = given.answer(question("double", torch.tensor([1.0, -3.0])))
+    assert answer["value"].tolist() == [2.0, -6.0]
+    assert given.asked == {"double"}
+
+
+def test_gradients_are_answered_too(given):
+    asked = question(
+        "double", torch.tensor([1.0, 5.0]), mode="gradients", cotangent=torch.tensor([1.0, 10.0])
+    )
+    assert given.answer(asked)["value"]["0"].tolist() == [2.0, 20.0]
+
+
+def test_what_the_right_function_raises_comes_back_as_text(given):
+    answer = given.answer(question("double", None))
+    assert answer["raised"] == "TypeError" and "NoneType" in answer["text"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        question("halve", 1.0),
+        question("double", 1.0, mode="strays"),
+        question("square", LARGEST + 1),
+        question("square", -LARGEST - 1),
+        question("double", "cuda"),
+        question("double", torch.zeros(LARGEST + 1)),
+        question("double", torch.zeros(600, 600)),
+        question("double", {"deep": [torch.zeros(600, 600)]}),
+        {"function": "double"},
+        ["double"],
+        None,
+        "double",
+    ],
+)
+def test_what_is_not_to_be_asked_is_refused(given, asked):
+    assert list(given.answer(asked)) == ["refused"]
+    assert not given.asked
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to count memory by")
+def test_an_answer_that_needs_too_much_memory_is_refused_by_the_kernel():
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    hungry = Given({"grow": lambda n: torch.ones(n, n, n)})
+    answer = hungry.answer(question("grow", 1000))
+    assert answer["raised"] == "RuntimeError"
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_questions_are_counted_by_the_step(given):
+    for _ in range(MOST_QUESTIONS):
+        assert "value" in given.answer(question("double", 1.0))
+    assert "refused" in given.answer(question("double", 1.0))
+    given.begin_step()
+    assert "value" in given.answer(question("double", 1.0))
+    assert given.asked == {"double"}
+
+
+# -- the worker's side -----------------------------------------------------------
+
+
+@pytest.fixture
+def double(given: Given) -> Callable[..., object]:
+    """What stands for `double` in a submission."""
+    return asking("double", given.answer)
+
+
+def test_what_stands_for_a_function_gives_its_value(double):
+    assert double.__name__ == "double"
+    assert double(torch.tensor([3.0])).tolist() == [6.0]
+    assert double(4) == 8
+
+
+def test_gradients_flow_through_what_was_asked(double):
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    (double(x * x) * torch.tensor([1.0, 10.0])).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [4.0, 80.0]
+
+
+def test_gradients_flow_through_several_results_and_arguments():
+    pair = Given({"mix": lambda x, y: (x @ y, (x > 0), x + 1)})
+    mix = asking("mix", pair.answer)
+    x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    y = torch.tensor([[3.0], [4.0]], requires_grad=True)
+    product, positive, more = mix(x, y)
+    assert positive.dtype is torch.bool and not positive.requires_grad
+    (product.sum() * 10 + more.sum()).backward()
+    assert x.grad is not None and x.grad.tolist() == [[31.0, 41.0]]
+    assert y.grad is not None and y.grad.tolist() == [[10.0], [20.0]]
+
+
+def test_without_gradients_none_are_asked_for(double):
+    x = torch.tensor([1.0], requires_grad=True)
+    with torch.no_grad():
+        assert not double(x).requires_grad
+    assert not double(x.detach()).requires_grad
+
+
+def test_what_the_right_function_raises_is_raised(double):
+    with pytest.raises(TypeError, match="NoneType"):
+        double(None)
+
+
+def test_what_is_refused_is_an_error():
+    greedy = asking("double", Given({"double": lambda x: x}).answer)
+    with pytest.raises(RuntimeError, match="did not answer"):
+        greedy(torch.zeros(LARGEST + 1))
