@@ -97,8 +97,8 @@ def _values_differ(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
         if ours.shape != theirs.shape or _kind(ours) != _kind(theirs):
             return True
-        if theirs.device.type == "meta":
-            return False
+        if "meta" in (ours.device.type, theirs.device.type):
+            return ours.device.type != theirs.device.type
         return bool(_visible(ours, theirs).any())
     if isinstance(ours, (list, tuple)) and type(ours) is type(theirs) and len(ours) == len(theirs):
         return any(_values_differ(a, b) for a, b in zip(ours, theirs, strict=True))
@@ -143,6 +143,8 @@ def _shows(comparison: _Comparison, ours: Any, wrong: Any, right: Any) -> bool:
     if isinstance(ours, (list, tuple)) and _fits(wrong, ours) and _fits(right, ours):
         return any(_shows(comparison, *parts) for parts in zip(ours, wrong, right, strict=True))
     if not all(isinstance(one, torch.Tensor) for one in (ours, wrong, right)):
+        return False
+    if "meta" in (ours.device.type, wrong.device.type, right.device.type):
         return False
     rows = ours.dim() >= 2 and ours.shape == right.shape and ours.is_floating_point()
     if ours.shape != wrong.shape or not rows:

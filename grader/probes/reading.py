@@ -27,8 +27,10 @@ def pairs(atlas: Atlas, place: Place) -> list[Pair] | None:
 def _pairs(ours: Any, right: Any) -> Iterator[Pair]:
     """Raises ValueError where two values are not of one form."""
     if isinstance(right, torch.Tensor):
-        if not isinstance(ours, torch.Tensor) or ours.shape != right.shape or ours.is_complex():
+        if not isinstance(ours, torch.Tensor) or ours.shape != right.shape:
             raise ValueError
+        if ours.is_complex() or "meta" in (ours.device.type, right.device.type):
+            raise ValueError  # no real numbers, or none at all
         yield ours.detach().cpu().double(), right.detach().cpu().double()
     elif isinstance(right, (list, tuple)):
         if type(ours) is not type(right) or len(ours) != len(right):
