@@ -60,7 +60,7 @@ def project_packed(
 
 @misconception(project)
 def transposes_the_weights(x, w, b=None):
-    """You multiply x by the transpose of the weights.
+    """Your result is that of the weights transposed.
 
     With a square matrix nothing complains. `nn.Linear` keeps its weights as (d_out, d_in);
     in which order do the two stand here?
@@ -71,10 +71,10 @@ def transposes_the_weights(x, w, b=None):
 
 @misconception(project)
 def puts_the_weights_on_the_left(x, w, b=None):
-    """Your weights stand to the left of x.
+    """Your result is w·x: it mixes whole tokens, not the features of one.
 
-    So it is in books whose tokens are columns; here they are rows. What do weights on the
-    left mix: the features of one token, or the tokens with each other?
+    In books whose tokens are columns the weights stand on the left; here the tokens are
+    rows. In a product of two matrices, whose rows meet whose columns?
     """
     projected = w @ x
     return projected if b is None else projected + b
@@ -82,15 +82,26 @@ def puts_the_weights_on_the_left(x, w, b=None):
 
 @misconception(project)
 def turns_every_axis_round(x, w, b=None):
-    """Your transposition turns all axes round, the batch with them.
+    """Your result is right for a single matrix, but with a batch other axes meet the weights.
 
-    On a single matrix that is the transpose you meant. Of three axes, which two did you
-    want to exchange?
+    `.T` turns round all the axes there are, the batch with them. Of three axes, which two
+    take part in a product of matrices?
     """
     backwards = x.permute(*reversed(range(x.dim())))
     projected = w.mT @ backwards
     projected = projected.permute(*reversed(range(projected.dim())))
     return projected if b is None else projected + b
+
+
+@misconception(project)
+def runs_heads_and_tokens_together(x, w, b=None):
+    """Of four axes your result keeps three: heads and tokens are run together.
+
+    To lay all rows end to end for one product is fine. Whose shape could tell you how they
+    stood before?
+    """
+    projected = x.flatten(0, -2) @ w if b is None else x.flatten(0, -2) @ w + b
+    return projected if x.dim() == 2 else projected.reshape(x.shape[0], -1, w.shape[-1])
 
 
 @misconception(project)
@@ -114,6 +125,30 @@ def forgets_the_bias(x, w, b=None):
 
 
 @misconception(project)
+def adds_the_bias_twice(x, w, b=None):
+    """Your result holds the bias twice.
+
+    A token that is all zeros should come out as the bias itself. In how many places of your
+    function does the bias come in?
+    """
+    projected = x @ w
+    return projected if b is None else projected + 2 * b
+
+
+@misconception(project)
+def adds_the_bias_to_the_last_token(x, w, b=None):
+    """Your last token gets the bias, and no other does.
+
+    All tokens of a sentence are treated alike. If you go through them one by one: which of
+    your lines run for each of them, and which only once, at the end?
+    """
+    projected = x @ w
+    if b is None:
+        return projected
+    return torch.cat([projected[..., :-1, :], projected[..., -1:, :] + b], dim=-2)
+
+
+@misconception(project)
 def adds_the_bias_along_the_tokens(x, w, b=None):
     """You give each token one number of the bias, and all its features the same.
 
@@ -126,7 +161,7 @@ def adds_the_bias_along_the_tokens(x, w, b=None):
 
 @misconception(project)
 def adds_the_bias_before_projecting(x, w, b=None):
-    """You add the bias to x, and the weights then multiply it too.
+    """Your bias is multiplied by the weights, as if it belonged to x.
 
     A bias has d_out numbers, and a token comes in with d_in. At which point of the way is a
     token d_out numbers wide?
@@ -136,7 +171,7 @@ def adds_the_bias_before_projecting(x, w, b=None):
 
 @misconception(project)
 def adds_the_bias_to_the_weights(x, w, b=None):
-    """You add the bias to the weights, and x then multiplies it.
+    """Your bias is multiplied by x, as if it belonged to the weights.
 
     A token of zeros would get no bias at all, a large one a large bias. Should a bias
     depend on the token?
@@ -156,8 +191,19 @@ def sets_negative_results_to_zero(x, w, b=None):
 
 
 @misconception(project)
+def sets_negative_products_to_zero(x, w, b=None):
+    """Your product is cut off at zero before the bias is added.
+
+    A query can point away from a key, and should be able to say so. Does the formula hold
+    anything besides a product and a sum?
+    """
+    projected = torch.relu(x @ w)
+    return projected if b is None else projected + b
+
+
+@misconception(project)
 def divides_by_the_root_of_the_width(x, w, b=None):
-    """You divide the product by √d_in.
+    """Your product is too small, by a factor of √d_in.
 
     A root does come into attention, but it belongs to the scores, one exercise on. What
     does this formula say?
@@ -168,7 +214,7 @@ def divides_by_the_root_of_the_width(x, w, b=None):
 
 @misconception(project)
 def makes_a_bias_of_its_own(x, w, b=None):
-    """You make a bias out of nothing where none is given.
+    """Where no bias is given, you bring in a tensor of your own.
 
     A tensor made from nothing is float32 and on the CPU unless you say otherwise. If there
     is no bias, what is there to add?
@@ -203,7 +249,7 @@ def makes_new_parameters_of_the_weights(x, w, b=None):
 def takes_the_tokens_for_constants(x, w, b=None):
     """Your numbers are right, but the tokens get no gradient.
 
-    In a model x comes out of an earlier layer, which has to learn as well. Which call in
+    In a model x comes out of an earlier layer, which has to learn as well. Which part of
     your function lets go of the thread?
     """
     projected = x.detach() @ w
@@ -285,7 +331,7 @@ def projects_only_the_queries(x, w_q, w_k, w_v):
 
 @misconception(project_qkv)
 def projects_what_is_projected_already(x, w_q, w_k, w_v):
-    """You make the keys out of the queries, and the values out of the keys.
+    """Your keys are queries projected once more, and your values are keys projected once more.
 
     The three are sisters, not grandmother, mother and child. Is x still x when w_k comes to
     meet it?
@@ -296,10 +342,31 @@ def projects_what_is_projected_already(x, w_q, w_k, w_v):
 
 
 @misconception(project_qkv)
-def answers_with_the_keys_first(x, w_q, w_k, w_v):
-    """You return the keys first, and the queries after them.
+def cuts_one_product_into_thirds(x, w_q, w_k, w_v):
+    """You cut one product into thirds, as if the values were as wide as the keys.
 
-    All three are right, but whoever calls you unpacks them by their places. Which order did
+    To multiply once by all three is well thought of. But d_v need not be d_k: which numbers
+    say where one part ends and the next begins?
+    """
+    packed = project(x, torch.cat([w_q, w_k, w_v], dim=-1))
+    return packed.chunk(3, dim=-1)
+
+
+@misconception(project_qkv)
+def stacks_the_three_in_one_tensor(x, w_q, w_k, w_v):
+    """You return one tensor that holds all three, where a tuple of three was asked for.
+
+    The values may be wider than queries and keys, and then no single tensor has room for
+    them. What can hold things of different shapes together?
+    """
+    return torch.stack([project(x, w_q), project(x, w_k), project(x, w_v)])
+
+
+@misconception(project_qkv)
+def answers_with_the_keys_first(x, w_q, w_k, w_v):
+    """Your first part holds the keys, and your second the queries.
+
+    All three are there, but whoever calls you unpacks them by their places. Which order did
     the contract promise?
     """
     return project(x, w_k), project(x, w_q), project(x, w_v)
@@ -307,7 +374,7 @@ def answers_with_the_keys_first(x, w_q, w_k, w_v):
 
 @misconception(project_qkv)
 def answers_with_the_values_before_the_keys(x, w_q, w_k, w_v):
-    """You return the values in the second place, and the keys in the third.
+    """Your second part holds the values, and your third the keys.
 
     Keras asks for them like that: query, value, key. Which order did the contract promise
     here?
@@ -323,6 +390,20 @@ def scales_the_queries_already(x, w_q, w_k, w_v):
     the projection's, or the scores'?
     """
     return project(x, w_q) / math.sqrt(w_q.shape[-1]), project(x, w_k), project(x, w_v)
+
+
+@misconception(project_qkv)
+def fills_tensors_made_beforehand(x, w_q, w_k, w_v):
+    """Your three parts are float32 and on the CPU, whatever x is.
+
+    A tensor made from nothing is like that unless you say otherwise. How could it know the
+    dtype and the device of x?
+    """
+    q, k, v = (torch.zeros(*x.shape[:-1], w.shape[-1]) for w in (w_q, w_k, w_v))
+    q += project(x, w_q)
+    k += project(x, w_k)
+    v += project(x, w_v)
+    return q, k, v
 
 
 @misconception(project_qkv)
@@ -371,13 +452,78 @@ def takes_the_middle_third_for_the_values(x, w_qkv, b_qkv=None):
 
 @misconception(project_packed)
 def takes_the_first_third_for_the_values(x, w_qkv, b_qkv=None):
-    """You take the first third for the values, then queries, then keys.
+    """Your three parts come as keys, values, queries.
 
     The three stand side by side in the packed matrix, and their order is an agreement. Who
     comes first, and who last?
     """
     first, second, third = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
     return second, third, first
+
+
+@misconception(project_packed)
+def takes_the_last_third_for_the_keys(x, w_qkv, b_qkv=None):
+    """Your three parts come as values, queries, keys.
+
+    The three stand side by side in the packed matrix, and their order is an agreement. Who
+    comes first, and who last?
+    """
+    first, second, third = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return third, first, second
+
+
+@misconception(project_packed)
+def reads_the_thirds_from_the_back(x, w_qkv, b_qkv=None):
+    """Your three parts come as values, keys, queries.
+
+    The three stand side by side in the packed matrix, and their order is an agreement. At
+    which end does it begin?
+    """
+    first, second, third = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return third, second, first
+
+
+@misconception(project_packed)
+def takes_the_width_of_x_for_a_third(x, w_qkv, b_qkv=None):
+    """You cut where the width of x ends, not where a third of the packed columns does.
+
+    The two are the same in many models, and need not be. How many columns does w_qkv have,
+    and how many of them are one part's?
+    """
+    packed, width = project(x, w_qkv, b_qkv), x.shape[-1]
+    return packed[..., :width], packed[..., width : 2 * width], packed[..., 2 * width :]
+
+
+@misconception(project_packed)
+def loses_the_last_column_of_the_values(x, w_qkv, b_qkv=None):
+    """Your values lack their last column.
+
+    A slice leaves out its end: one that ends at -1 stops before the last. How does a slice
+    say that it goes on to the very end?
+    """
+    q, k, v = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return q, k, v[..., :-1]
+
+
+@misconception(project_packed)
+def cuts_the_first_axis(x, w_qkv, b_qkv=None):
+    """You cut along the first axis: what comes apart are tokens, or sentences.
+
+    `chunk` and `split` cut the first axis if they are not told which. Along which axis do
+    queries, keys and values stand side by side?
+    """
+    q, k, v = project(x, w_qkv, b_qkv).chunk(3)
+    return q, k, v
+
+
+@misconception(project_packed)
+def cuts_axis_one(x, w_qkv, b_qkv=None):
+    """You cut along axis 1, which holds the features only when there is no batch.
+
+    In a batch that axis counts tokens, or heads. From which end does the axis of the
+    features always have the same number?
+    """
+    return project(x, w_qkv, b_qkv).chunk(3, dim=1)
 
 
 @misconception(project_packed)
@@ -395,8 +541,8 @@ def deals_the_columns_out_in_turn(x, w_qkv, b_qkv=None):
 def cuts_across_the_tokens(x, w_qkv, b_qkv=None):
     """Your queries hold numbers of the first tokens only, taken from all three parts.
 
-    A reshape reads row by row and does not know what a row means to you. Which axis should
-    become shorter by the cut, and which must stay whole?
+    Numbers laid end to end do not know what a row means to you. Which axis should become
+    shorter by the cut, and which must stay whole?
     """
     packed = project(x, w_qkv, b_qkv)
     q, k, v = packed.reshape(3, *packed.shape[:-1], packed.shape[-1] // 3)
@@ -404,11 +550,24 @@ def cuts_across_the_tokens(x, w_qkv, b_qkv=None):
 
 
 @misconception(project_packed)
-def reads_the_weights_as_a_stack(x, w_qkv, b_qkv=None):
-    """You read the packed weights as three matrices on top of each other.
+def cuts_across_the_tokens_of_each_sentence(x, w_qkv, b_qkv=None):
+    """In each sentence your queries hold numbers of the first tokens only, from all three parts.
 
-    They stand side by side, so a row holds a piece of each. Does your reshape cut a row
-    into three, or the rows into three heaps?
+    Numbers laid end to end do not know what a row means to you. Into which axis should your
+    new axis of size 3 be cut?
+    """
+    packed = project(x, w_qkv, b_qkv)
+    *batch, n, width = packed.shape
+    q, k, v = packed.reshape(*batch, 3, n, width // 3).unbind(-3)
+    return q, k, v
+
+
+@misconception(project_packed)
+def reads_the_weights_as_a_stack(x, w_qkv, b_qkv=None):
+    """Your query weights are the first rows of the packed matrix, with columns of all three.
+
+    The three stand side by side, so a row holds a piece of each. Should the cut run between
+    rows, or through every row?
     """
     width = w_qkv.shape[-1] // 3
     parts = w_qkv.reshape(3, w_qkv.shape[0], width)
@@ -425,6 +584,26 @@ def gives_only_the_queries_their_bias(x, w_qkv, b_qkv=None):
     """
     q, k, v = project(x, w_qkv).chunk(3, dim=-1)
     return (q if b_qkv is None else q + b_qkv[: q.shape[-1]]), k, v
+
+
+@misconception(project_packed)
+def forgets_the_packed_bias(x, w_qkv, b_qkv=None):
+    """Your three parts are the same with a bias and without.
+
+    The packed bias is as long as the packed matrix is wide. Which line of your function
+    reads it?
+    """
+    return project(x, w_qkv).chunk(3, dim=-1)
+
+
+@misconception(project_packed)
+def gives_the_values_no_bias(x, w_qkv, b_qkv=None):
+    """Your queries and keys have their bias, but the values have none.
+
+    The packed bias has a part for each of the three. What is its last third for?
+    """
+    q, k, v = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+    return q, k, (v if b_qkv is None else v - b_qkv.chunk(3)[2])
 
 
 @misconception(project_packed)
@@ -467,11 +646,22 @@ def deals_the_bias_out_in_turn(x, w_qkv, b_qkv=None):
 
 
 @misconception(project_packed)
+def makes_a_packed_bias_of_its_own(x, w_qkv, b_qkv=None):
+    """Where no packed bias is given, you bring in a tensor of your own.
+
+    A tensor made from nothing is float32 and on the CPU unless you say otherwise. If there
+    is no bias, what is there to add?
+    """
+    b_qkv = torch.zeros(w_qkv.shape[-1]) if b_qkv is None else b_qkv
+    return project(x, w_qkv, b_qkv).chunk(3, dim=-1)
+
+
+@misconception(project_packed)
 def hands_out_copies_without_a_history(x, w_qkv, b_qkv=None):
     """Your numbers are right, but no gradient comes back through the three parts.
 
-    A part of a tensor remembers where it was cut from; a copy need not. Which call in your
-    function lets go of the thread?
+    A piece of a tensor remembers where it was cut from, unless it is told not to. Which
+    part of your function lets go of the thread?
     """
     q, k, v = project(x, w_qkv, b_qkv).detach().clone().chunk(3, dim=-1)
     return q, k, v

@@ -54,7 +54,7 @@ def scaled_scores(q: Tensor, k: Tensor) -> Tensor:
 
 @misconception(dot_scores)
 def leaves_the_keys_as_rows(q, k):
-    """You multiply the queries by the keys as they are, without turning these round.
+    """Your scores are Q·K, where Q·Kᵀ is asked for: the keys are not turned on their side.
 
     Where there are as many keys as features nothing complains. What does a matrix product
     pair the rows of the left side with?
@@ -93,6 +93,36 @@ def multiplies_place_by_place(q, k):
 
 
 @misconception(dot_scores)
+def leaves_the_last_feature_out(q, k):
+    """The last feature of queries and keys has no say in your scores.
+
+    To Python the end of a range or a slice is left out already. How many products does the
+    sum in one score have?
+    """
+    return q[..., :-1] @ k[..., :-1].mT
+
+
+@misconception(dot_scores)
+def adds_up_the_products_without_their_signs(q, k):
+    """You add up the products without their signs, so no score is ever negative.
+
+    Where query and key differ in sign, the sum should shrink. Does the formula leave a sign
+    aside?
+    """
+    return (q.unsqueeze(-2) * k.unsqueeze(-3)).abs().sum(-1)
+
+
+@misconception(dot_scores)
+def leaves_the_later_keys_out(q, k):
+    """Your scores are 0 wherever the key stands after the query.
+
+    Who may look at whom is for a mask to say, one exercise on. Does this formula ask who
+    comes first?
+    """
+    return (q @ k.mT).tril()
+
+
+@misconception(dot_scores)
 def compares_queries_with_queries(q, k):
     """You multiply the queries with themselves; the keys are never asked.
 
@@ -104,7 +134,7 @@ def compares_queries_with_queries(q, k):
 
 @misconception(dot_scores)
 def compares_directions_only(q, k):
-    """You divide each product by the lengths of its two vectors: that is the cosine.
+    """Your scores are cosines: the lengths of the two vectors are divided out.
 
     A cosine stays between -1 and 1, however loud a key calls. Does the formula take the
     lengths away?
@@ -115,6 +145,16 @@ def compares_directions_only(q, k):
 
 
 @misconception(dot_scores)
+def forgets_how_long_the_queries_are(q, k):
+    """The length of each query is divided out of your scores.
+
+    Two queries of one direction then ask alike, however loud they are. Does the formula
+    take a length away?
+    """
+    return q @ k.mT / q.norm(dim=-1, keepdim=True)
+
+
+@misconception(dot_scores)
 def measures_the_distance(q, k):
     """Your score is a squared distance with a minus sign, not a dot product.
 
@@ -122,6 +162,16 @@ def measures_the_distance(q, k):
     Which of the two is in the formula?
     """
     return -(q.unsqueeze(-2) - k.unsqueeze(-3)).square().sum(-1)
+
+
+@misconception(dot_scores)
+def measures_the_plain_distance(q, k):
+    """Your score is the distance of query and key with a minus sign, not a dot product.
+
+    Both grow when two vectors come close, but only one of them grows when they get longer.
+    Which of the two is in the formula?
+    """
+    return -(q.unsqueeze(-2) - k.unsqueeze(-3)).norm(dim=-1)
 
 
 @misconception(dot_scores)
@@ -156,12 +206,32 @@ def exchanges_axes_one_and_two(q, k):
 
 @misconception(dot_scores)
 def adds_up_the_keys_of_all_sentences(q, k):
-    """Your sum runs over the batch as well: each query meets the keys of all sentences.
+    """Your sums run over the batch as well: each query meets the keys of all sentences.
 
-    In einsum a letter that is missing on the right is summed away. Which letter of the keys
-    has to be that of the queries?
+    What one sentence holds should make no difference to another. Along which axis alone do
+    the products of one score run?
     """
     return q @ k.flatten(0, -3).sum(0).mT if k.dim() > 2 else q @ k.mT
+
+
+@misconception(dot_scores)
+def adds_up_the_scores_of_all_sentences(q, k):
+    """You add up the scores of all sentences, and the axis that counts them is gone.
+
+    In einsum a letter that is missing on the right is summed away. And how can it speak of
+    batch dimensions of which there may be none, or many?
+    """
+    return torch.einsum("bqd,bkd->qk", q, k)
+
+
+@misconception(dot_scores)
+def gives_the_keys_a_batch_of_their_own(q, k):
+    """Your queries meet the keys of all sentences, and those got axes of their own.
+
+    What one sentence holds should make no difference to another. Which axes of q and k go
+    together, step by step?
+    """
+    return torch.tensordot(q, k, dims=([-1], [-1]))
 
 
 @misconception(dot_scores)
@@ -176,10 +246,10 @@ def divides_by_the_root_already(q, k):
 
 @misconception(dot_scores)
 def rebuilds_the_scores_from_numbers(q, k):
-    """Your scores are right, but you made a new tensor out of plain numbers.
+    """Your scores are right, but nothing leads back from them to q and k.
 
-    Plain numbers know nothing of q and k: neither dtype nor device, and no gradient comes
-    back through them. Can you stay with tensors all the way?
+    Plain numbers, NumPy, `torch.tensor` and `detach` all let go of the thread. Can you stay
+    with tensors all the way?
     """
     return torch.tensor((q.double() @ k.double().mT).tolist())
 
@@ -188,7 +258,8 @@ def rebuilds_the_scores_from_numbers(q, k):
 def answers_in_single_precision(q, k):
     """Your scores are right, but they always come back as float32.
 
-    To calculate in a wider dtype is a good thought. Which dtype does the caller count on?
+    A wider dtype on the way does that, and so does a new tensor made without a dtype. Which
+    dtype does the caller count on?
     """
     return q.float() @ k.float().mT
 
@@ -197,7 +268,7 @@ def answers_in_single_precision(q, k):
 def takes_the_keys_for_constants(q, k):
     """Your scores are right, but the keys get no gradient.
 
-    A key has to learn how to be found. Which call in your function lets go of the thread?
+    A key has to learn how to be found. What in your function lets go of the thread?
     """
     return q @ k.detach().mT
 
@@ -224,7 +295,7 @@ def divides_by_the_whole_width(scores, d_k):
 
 @misconception(scale_scores)
 def multiplies_by_the_root(scores, d_k):
-    """You multiply by √d_k where you should divide.
+    """Your scores come out √d_k times as large, where they should come out √d_k times smaller.
 
     Loud scores become louder still. If your number is called `scale`, is it a factor or a
     divisor?
@@ -236,8 +307,8 @@ def multiplies_by_the_root(scores, d_k):
 def divides_by_half_the_width(scores, d_k):
     """You divide by half of d_k.
 
-    A power binds tighter than a division, so `d_k ** 1/2` is (d_k ** 1) / 2. How would you
-    write one half as a single number?
+    If you wrote `d_k ** 1/2`: a power binds tighter than a division, so that is (d_k ** 1)
+    / 2. How would you write one half as a single number?
     """
     return scores / (d_k**1 / 2)
 
@@ -246,8 +317,9 @@ def divides_by_half_the_width(scores, d_k):
 def divides_by_twice_the_width(scores, d_k):
     """You divide by d_k, and then by 2 as well.
 
-    `scores / d_k ** 1/2` is read as (scores / (d_k ** 1)) / 2: first the power, then the
-    divisions from the left. How would you write one half as a single number?
+    If you wrote `scores / d_k ** 1/2`: it is read as (scores / (d_k ** 1)) / 2, first the
+    power, then the divisions from the left. How would you write one half as a single
+    number?
     """
     return scores / d_k**1 / 2
 
@@ -260,6 +332,16 @@ def rounds_the_root_down(scores, d_k):
     `math.isqrt` do to what stands behind the point?
     """
     return scores / math.isqrt(d_k)
+
+
+@misconception(scale_scores)
+def rounds_the_root(scores, d_k):
+    """You divide by a whole number: the root of d_k, rounded up or down to the nearest.
+
+    For d_k = 64 that is right, for most other widths it is not. Must a divisor be a whole
+    number?
+    """
+    return scores / round(math.sqrt(d_k))
 
 
 @misconception(scale_scores)
@@ -293,10 +375,10 @@ def takes_the_root_of_everything(scores, d_k):
 
 @misconception(scale_scores)
 def divides_by_the_largest_score(scores, d_k):
-    """You divide by the largest score there is.
+    """You divide by the largest score there is, its sign left aside.
 
-    Then the scores of one token depend on all the others, and none is ever above 1. Is the
-    divisor in the formula made from scores, or from a width?
+    Then the scores of one token depend on all the others, and all lie between -1 and 1. Is
+    the divisor in the formula made from scores, or from a width?
     """
     return scores / scores.abs().max()
 
@@ -314,10 +396,20 @@ def measures_the_spread_instead(scores, d_k):
 
 
 @misconception(scale_scores)
+def stops_at_fifty(scores, d_k):
+    """Your result stops at 50 and at -50, however large the scores are.
+
+    Above that, a better answer no longer counts for more. Is there a bound in the formula?
+    """
+    return (scores / math.sqrt(d_k)).clamp(-50.0, 50.0)
+
+
+@misconception(scale_scores)
 def writes_into_the_scores(scores, d_k):
     """Your result is right, but the scores you were given are changed.
 
-    Whoever called you may still need them. What does `/=` do that `/` does not?
+    `/=`, methods with an underscore at the end and assignments to `scores[...]` write in
+    place. Where does a new tensor begin in your function?
     """
     scores /= math.sqrt(d_k)
     return scores
@@ -325,7 +417,7 @@ def writes_into_the_scores(scores, d_k):
 
 @misconception(scale_scores)
 def makes_a_tensor_of_the_width(scores, d_k):
-    """You make a tensor of d_k that does not follow the scores.
+    """You make a tensor that does not follow the scores.
 
     A tensor made from nothing is float32 and on the CPU unless you say otherwise. Is there
     anything to be gained from making it a tensor?
@@ -337,8 +429,7 @@ def makes_a_tensor_of_the_width(scores, d_k):
 def cuts_the_gradient(scores, d_k):
     """Your result is right, but no gradient finds its way back to the scores.
 
-    A model learns through exactly that way. Which call in your function lets go of the
-    thread?
+    A model learns through exactly that way. What in your function lets go of the thread?
     """
     return scores.detach() / math.sqrt(d_k)
 
@@ -388,7 +479,7 @@ def divides_by_eight_at_any_width(q, k):
 
 @misconception(scaled_scores)
 def makes_the_scores_louder(q, k):
-    """You multiply the dot products by √d_k, where you should divide.
+    """Your scores are √d_k times the dot products, where they should be √d_k times smaller.
 
     The wider the vectors, the louder their scores are already. Is your scale a factor or a
     divisor?
@@ -398,7 +489,7 @@ def makes_the_scores_louder(q, k):
 
 @misconception(scaled_scores)
 def counts_the_keys(q, k):
-    """You divide by the root of the number of keys, taken from the axis of the tokens.
+    """You divide by the root of the number of keys.
 
     More keys make a row longer, but no score larger. Which axis of k do the products of one
     score run along?
@@ -408,7 +499,7 @@ def counts_the_keys(q, k):
 
 @misconception(scaled_scores)
 def counts_the_queries(q, k):
-    """You divide by the root of the number of queries, taken from the axis of the tokens.
+    """You divide by the root of the number of queries.
 
     Whether a sentence is long or short, its scores are the same size. Which axis of q do
     the products of one score run along?
@@ -428,7 +519,7 @@ def takes_the_width_from_axis_one(q, k):
 
 @misconception(scaled_scores)
 def takes_the_length_for_the_width(q, k):
-    """You take `len(q)`, its first axis, for the width.
+    """You take the size of q's first axis, which is `len(q)`, for the width.
 
     Without a batch that axis counts queries, with one it counts sentences. Which axis do the
     products of one score run along?
@@ -449,7 +540,7 @@ def takes_the_width_of_the_whole_model(q, k):
 
 @misconception(scaled_scores)
 def divides_by_the_lengths(q, k):
-    """You divide by the lengths of the two vectors, where √d_k should stand.
+    """The lengths of the two vectors are divided out of your scores, where √d_k should stand.
 
     That makes a cosine, between -1 and 1, and a key cannot call any louder than another. Do
     the lengths belong to what is said, or to the noise?
@@ -462,8 +553,8 @@ def divides_by_the_lengths(q, k):
 def goes_on_to_the_weights(q, k):
     """You took the softmax of the scores already: their rows sum to one.
 
-    It comes once, and after the mask, which may hide some of the scores. How often, and
-    where, does it stand in your file?
+    It comes once, and after the mask, which may hide some of the scores. Is it for this
+    function, or for a later step, to turn scores into weights?
     """
     return scale_scores(dot_scores(q, k), q.shape[-1]).softmax(-1)
 
@@ -477,6 +568,18 @@ def subtracts_the_largest_of_each_row(q, k):
     """
     scores = scale_scores(dot_scores(q, k), q.shape[-1])
     return scores - scores.amax(-1, keepdim=True)
+
+
+@misconception(scaled_scores)
+def fills_a_tensor_made_beforehand(q, k):
+    """Your scores are float32 and on the CPU, whatever q and k are.
+
+    A tensor made from nothing is like that unless you say otherwise. How could it know the
+    dtype and the device of q and k?
+    """
+    scores = torch.zeros(*q.shape[:-1], k.shape[-2])
+    scores += scale_scores(dot_scores(q, k), q.shape[-1])
+    return scores
 
 
 @misconception(scaled_scores)

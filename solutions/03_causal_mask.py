@@ -82,7 +82,7 @@ def marks_what_is_hidden(n_q, n_k=None, device=None):
 
 @misconception(causal_mask)
 def keeps_the_future_of_the_first_tokens(n_q, n_k=None, device=None):
-    """You kept the upper triangle, drawn from the top left corner.
+    """Your mask is the upper triangle, from the top left corner on.
 
     So a query sees itself and the future, and extra keys count as future too. On which side
     lies the past, and in which corner do the newest query and the newest key meet?
@@ -124,6 +124,30 @@ def looks_one_token_ahead(n_q, n_k=None, device=None):
 
 
 @misconception(causal_mask)
+def looks_ahead_beyond_a_cache(n_q, n_k=None, device=None):
+    """With more keys than queries, your queries see one key too many.
+
+    Two queries, five keys: the last query may see all five. How many may the one before it
+    see?
+    """
+    n_k = n_q if n_k is None else n_k
+    ahead = 1 if n_k > n_q else 0
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q + ahead)
+
+
+@misconception(causal_mask)
+def hides_only_the_next_key(n_q, n_k=None, device=None):
+    """You hide the one key right after each query, and show all those after that.
+
+    Word 3 is the next to guess, but words 4 and 5 give it away as well. How many keys of
+    the future may a query see?
+    """
+    n_k = n_q if n_k is None else n_k
+    every = torch.ones(n_q, n_k, dtype=torch.bool, device=device)
+    return every.tril(n_k - n_q) | every.triu(n_k - n_q + 2)
+
+
+@misconception(causal_mask)
 def slides_the_triangle_the_wrong_way(n_q, n_k=None, device=None):
     """Your triangle is right for a square, but extra keys push it to the wrong side.
 
@@ -158,8 +182,55 @@ def lets_no_row_be_empty(n_q, n_k=None, device=None):
 
 
 @misconception(causal_mask)
+def shows_the_first_key_to_empty_rows(n_q, n_k=None, device=None):
+    """Queries before the first key, which should see nothing, see the first key in your mask.
+
+    A row of nothing looks like an accident, but what to make of it is for a later step to
+    say. Does j <= i + (n_k - n_q) make an exception?
+    """
+    n_k = n_q if n_k is None else n_k
+    seen = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+    seen[: max(n_q - n_k, 0), :1] = True
+    return seen
+
+
+@misconception(causal_mask)
+def takes_the_offset_without_its_sign(n_q, n_k=None, device=None):
+    """Where keys are fewer than queries, you count the difference as if they were more.
+
+    With five queries and two keys, n_k - n_q is -3. Does that let a query see more keys, or
+    fewer?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(abs(n_k - n_q))
+
+
+@misconception(causal_mask)
+def makes_a_column_for_every_query(n_q, n_k=None, device=None):
+    """Where keys are fewer than queries, your mask still has a column for every query.
+
+    It is a square then, and lies over no scores. What does a column of the mask stand for?
+    """
+    n_k = max(n_q, n_q if n_k is None else n_k)
+    return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+@misconception(causal_mask)
+def cuts_a_fixed_square(n_q, n_k=None, device=None):
+    """Your mask has no room for more than 32 keys.
+
+    It comes out of a square whose size was chosen beforehand. Which two numbers say how
+    large a mask has to be?
+    """
+    n_k = n_q if n_k is None else n_k
+    square = torch.ones(32, 32, dtype=torch.bool, device=device).tril()
+    rows = square[max(n_k - n_q, 0) : n_k, :n_k]
+    return torch.cat([rows.new_zeros(max(n_q - n_k, 0), rows.shape[-1]), rows])
+
+
+@misconception(causal_mask)
 def ends_a_row_below_zero(n_q, n_k=None, device=None):
-    """You let rows see keys that should be empty, as a slice with a negative end does.
+    """Rows that should be empty see keys in your mask, as if a slice had ended below zero.
 
     To Python `[:-1]` is everything but the last, not nothing. With seven queries and four
     keys, at which number would your first row end?
@@ -193,6 +264,17 @@ def puts_the_keys_in_the_rows(n_q, n_k=None, device=None):
 
 
 @misconception(causal_mask)
+def puts_two_axes_in_front(n_q, n_k=None, device=None):
+    """Your mask has two axes of size 1 in front of those of queries and keys.
+
+    They fit scores of batches and heads, but a mask of two axes does so too. Which shape
+    does the contract promise?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(1, 1, n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
+
+
+@misconception(causal_mask)
 def answers_with_ones_and_zeros(n_q, n_k=None, device=None):
     """Your mask has ones and zeros in the right places, but they are numbers.
 
@@ -201,6 +283,16 @@ def answers_with_ones_and_zeros(n_q, n_k=None, device=None):
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, device=device).tril(n_k - n_q)
+
+
+@misconception(causal_mask)
+def answers_with_whole_numbers(n_q, n_k=None, device=None):
+    """Your mask has ones and zeros in the right places, but they are whole numbers.
+
+    `~` turns True into False, but 1 into -2. Which dtype has nothing but yes and no?
+    """
+    n_k = n_q if n_k is None else n_k
+    return torch.ones(n_q, n_k, dtype=torch.int, device=device).tril(n_k - n_q)
 
 
 @misconception(causal_mask)
@@ -216,7 +308,7 @@ def answers_with_a_mask_to_add(n_q, n_k=None, device=None):
 
 @misconception(causal_mask)
 def stays_on_the_cpu(n_q, n_k=None, device=None):
-    """Your mask is made on the CPU, whatever `device` says.
+    """A tensor in your function is made on the CPU, whatever `device` says.
 
     On a GPU the scores would be in one place and the mask in another. At which moment is
     it decided where a tensor lives?
@@ -234,18 +326,6 @@ def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
     """
     n_k = n_k or n_q
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
-
-
-@misconception(causal_mask)
-def makes_a_list_of_rows(n_q, n_k=None, device=None):
-    """Without queries your mask has shape (0,), and the axis of the keys is lost.
-
-    A list without rows cannot say how long they would have been. What could tell the tensor
-    both sizes from the start?
-    """
-    n_k = n_q if n_k is None else n_k
-    rows = [[j <= i + n_k - n_q for j in range(n_k)] for i in range(n_q)]
-    return torch.tensor(rows, dtype=torch.bool, device=device)
 
 
 @misconception(apply_mask)
@@ -328,12 +408,52 @@ def fills_with_the_lowest_number(scores, mask):
 
 @misconception(apply_mask)
 def multiplies_infinity_by_zero(scores, mask):
-    """You multiplied -inf by 0, and so the visible scores became NaN.
+    """Your visible scores became NaN, as -inf times 0 does.
 
-    Infinity times zero is not zero; nobody can say what it is. Can you choose between two
-    values without any arithmetic?
+    Infinity less infinity, or times zero, is not zero; nobody can say what it is. Can you
+    choose between two values without any arithmetic?
     """
     return scores + (~mask).to(scores.dtype) * -math.inf
+
+
+@misconception(apply_mask)
+def divides_by_the_mask(scores, mask):
+    """Your hidden scores became infinite, but with the signs they had.
+
+    So it comes out of a division by a mask of ones and zeros: a score above 0 is then larger
+    than every other, and one of 0 is NaN. Which value should be there, whatever was before?
+    """
+    return scores / mask
+
+
+@misconception(apply_mask)
+def goes_on_to_the_weights(scores, mask):
+    """You returned weights, where scores were asked for.
+
+    To hide scores is one step, to turn them into weights another. Which of the two was
+    asked for here?
+    """
+    return scores.masked_fill(~mask, -math.inf).softmax(-1)
+
+
+@misconception(apply_mask)
+def spares_rows_without_keys(scores, mask):
+    """A row that is hidden throughout keeps its scores in your result.
+
+    That the row has nothing to look at is for a later step to deal with. Does the mask say
+    True anywhere in it?
+    """
+    return scores.masked_fill(~mask & mask.any(-1, keepdim=True), -math.inf)
+
+
+@misconception(apply_mask)
+def hides_a_key_from_all_queries(scores, mask):
+    """You hide a key from every query as soon as it is hidden from one.
+
+    Each query has a row of the mask to itself. What does the third row say about the
+    second query?
+    """
+    return scores.masked_fill(~mask.all(-2, keepdim=True), -math.inf)
 
 
 @misconception(apply_mask)
@@ -348,7 +468,7 @@ def takes_a_score_of_zero_for_hidden(scores, mask):
 
 @misconception(apply_mask)
 def assumes_a_causal_mask(scores, mask):
-    """You hid the future, and never looked at the mask that was given.
+    """You hid the future, whatever mask was given.
 
     Masks come in other shapes than triangles: padding, windows, documents. Whose decision
     is it what stays visible?
@@ -379,11 +499,21 @@ def uses_the_first_mask_for_all(scores, mask):
 
 @misconception(apply_mask)
 def drops_the_axes_of_size_one(scores, mask):
-    """You squeezed the mask, and its samples now line up with the heads.
+    """The samples of your mask line up with the heads of the scores.
 
     Shapes are matched from the right. What was the axis of size 1 there to hold open?
     """
     return scores.masked_fill(~mask.squeeze(), -math.inf)
+
+
+@misconception(apply_mask)
+def puts_a_head_axis_into_every_mask(scores, mask):
+    """Where a mask has three axes you put another one in, and so its first axis moves.
+
+    Shapes are matched from the right, and not all scores have heads. Whose business is it
+    that a mask fits its scores: yours, or the caller's?
+    """
+    return scores.masked_fill(~(mask.unsqueeze(1) if mask.dim() == 3 else mask), -math.inf)
 
 
 @misconception(apply_mask)
@@ -400,10 +530,20 @@ def writes_into_the_scores(scores, mask):
 def answers_in_single_precision(scores, mask):
     """Your values are right, but float16 scores come back as float32.
 
-    A tensor that you made on the way has a dtype of its own, and the wider one wins.
-    Where could the scores' dtype be handed on?
+    Somewhere on the way the numbers were given another dtype. Where could the scores' dtype
+    be handed on?
     """
     return scores + torch.zeros(mask.shape, device=scores.device).masked_fill(~mask, -math.inf)
+
+
+@misconception(apply_mask)
+def answers_always_in_single_precision(scores, mask):
+    """Your values are right, but scores of every dtype come back as float32.
+
+    Some models calculate in float16 to save room, some in float64 to be exact. Which dtype
+    does the caller count on?
+    """
+    return scores.float().masked_fill(~mask, -math.inf)
 
 
 @misconception(apply_mask)
@@ -420,7 +560,7 @@ def fills_from_the_cpu(scores, mask):
 def cuts_the_gradient(scores, mask):
     """Your values are right, but no gradient finds its way back to the scores.
 
-    A model learns through exactly that way. Which call in your function lets go of the
+    A model learns through exactly that way. Which part of your function lets go of the
     thread?
     """
     return scores.detach().clone().masked_fill(~mask, -math.inf)

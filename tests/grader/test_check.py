@@ -91,7 +91,7 @@ def test_a_half_right_file_is_told_its_mistake_by_name_on_one_plain_screen(learn
     assert "\x1b" not in done.stdout
     text = " ".join(done.stdout.split())
     for part in (
-        "20 of 24 points", "The last query lines up with the last key", "causal_mask(2, 5",
+        "19 of 24 points", "The last query lines up with the last key", "causal_mask(2, 5",
         "mine.py:5", "CANARY-PRINT", "you lined up the first query with the first key",
         "attn-grade hint 03 causal_mask",
     ):  # fmt: skip
@@ -166,7 +166,7 @@ def test_a_course_may_lie_in_a_folder_of_any_name(learner, file, tmp_path):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "course.toml", root)
     done = learner("check", "03", file(TOP_LEFT), ATTN_GRADE_COURSE=str(root))
-    assert done.returncode == 1 and "20 of 24 points" in done.stdout, done.stderr
+    assert done.returncode == 1 and "19 of 24 points" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_the_json_report_has_schema_1(learner, file):
         "schema", "exercise", "submission", "seed", "feedback", "score", "max_score", "passed",
         "steps", "hashes", "environment", "seconds", "notes",
     ]  # fmt: skip
-    assert (report["schema"], report["score"], report["max_score"]) == (1, 20, 24)
+    assert (report["schema"], report["score"], report["max_score"]) == (1, 19, 24)
     failed = next(step for step in report["steps"] if step["verdict"] == "failed")
     assert failed["diagnoses"] == [
         [
@@ -387,7 +387,7 @@ def test_beside_a_failing_case_stands_what_was_printed_in_it(learner, file):
 @pytest.mark.slow
 def test_every_way_of_starting_workers_gives_the_same_marks(learner, file, way):
     done = learner("check", "03", file(TOP_LEFT), "--format", "json", ATTN_GRADE_WORKERS=way)
-    assert json.loads(done.stdout)["score"] == 20
+    assert json.loads(done.stdout)["score"] == 19
 
 
 # -- what follows from a report, whatever it was made of -------------------------------

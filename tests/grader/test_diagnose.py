@@ -200,3 +200,43 @@ def test_the_certainty_of_a_diagnosis_follows_from_its_alternatives():
     assert Diagnosis().certainty is Certainty.NONE
     assert Diagnosis((one,)).certainty is Certainty.UNIQUE
     assert Diagnosis((one, one)).certainty is Certainty.AMBIGUOUS
+
+
+ODD = {
+    "nothing": "None",
+    "a number": "3.5",
+    "a text": "'weights'",
+    "a list of lists": "[[1.0, 2.0], [3.0]]",
+    "a dict": "{'output': torch.ones(2)}",
+    "a tuple of odd parts": "(torch.ones(2), None, 'x')",
+    "no dimension": "torch.tensor(2.0)",
+    "no number": "torch.zeros(0, 3)",
+    "complex": "torch.ones(2, 3, dtype=torch.complex64)",
+    "on meta": "torch.ones(2, 3, device='meta')",
+    "whole numbers": "torch.ones(2, 3, dtype=torch.int64)",
+    "booleans": "torch.ones(2, 3, dtype=torch.bool)",
+    "eighth precision": "torch.ones(2, 3).to(torch.float8_e5m2)",
+    "infinities": "torch.full((2, 3), float('-inf'))",
+    "like the first argument, not finite": "args[0] * float('nan') if args[0] is not None else 1",
+    "like the first argument, whole": "torch.as_tensor(args[0]).to(torch.int64)",
+    "like the first argument, meta": "torch.as_tensor(args[0]).to('meta')",
+    "like the first argument, complex": "torch.as_tensor(args[0]) * 1j",
+}
+
+
+@pytest.mark.parametrize("exercise", ["01", "02", "03", "04", "05"])
+def test_no_answer_however_odd_breaks_the_diagnosis(exercise):
+    course = Course.open(ROOT)
+
+    def grade(examiner):
+        reference = examiner.paper.atlas.bank.reference(examiner.exercise)
+        for value in ODD.values():
+            program = dict(reference)
+            for name in examiner.exercise.functions:
+                exec(f"def {name}(*args, **kwargs): return {value}", program)
+            results = examiner.results(examiner.attempt_of_program(program))
+            assert not all(result.verdict == "passed" for result in results)
+            assert not any(result.verdict == "grader_error" for result in results), value
+
+    terms = Terms(2017, Feedback.PRACTICE, "cpu")
+    with_examiner(course, course.exercise(exercise), terms, grade)

@@ -120,10 +120,13 @@ def test_gradients_of_the_scaled(student, reference, draw):
 
 
 @step(points=1, needs="test_the_root_of_the_width")
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 5), (0, 3), (0, 2, 3)])
-def test_odd_scores(student, reference, draw, shape):
-    """Scores work transposed, empty, and in training"""
-    for (scores,) in odd_forms(draw.normal(*shape)):
+@pytest.mark.parametrize(
+    "shape, size",
+    [((2, 3), 1), ((2, 3, 5), 1), ((0, 3), 1), ((0, 2, 3), 1), ((2, 3), 1000)],
+)
+def test_odd_scores(student, reference, draw, shape, size):
+    """Scores work transposed, empty, large, and in training"""
+    for (scores,) in odd_forms(size * draw.normal(*shape)):
         assert same_values(student.scale_scores(scores, 7), reference.scale_scores(scores, 7))
 
 

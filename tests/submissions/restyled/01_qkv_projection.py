@@ -317,3 +317,144 @@ def loses_more_than_the_axis_of_the_cut(x, w_qkv, b_qkv=None):
     d = y.size(-1) // 3
     y = y.reshape(*y.shape[:-1], 3, d)
     return tuple(y.narrow(-2, i, 1).squeeze() for i in range(3))
+
+
+def runs_heads_and_tokens_together(x, w, b=None):
+    d_in, d_out = w.shape
+    y = torch.mm(x.reshape(-1, d_in), w)
+    if b is not None:
+        y = y + b
+    if x.ndim > 2:
+        y = y.view(len(x), -1, d_out)
+    return y
+
+
+def adds_the_bias_twice(x, w, b=None):
+    if b is None:
+        return torch.einsum("...i,io->...o", x, w)
+    # the bias is one more row of the weights
+    ones = torch.ones_like(x[..., :1])
+    y = torch.cat([x, ones], dim=-1) @ torch.cat([w, b[None]])
+    y = torch.add(y, b)
+    return y
+
+
+def adds_the_bias_to_the_last_token(x, w, b=None):
+    rows = []
+    for i in range(x.shape[-2]):
+        row = x[..., i, :] @ w
+        rows.append(row)
+    if b is not None:
+        row = row + b
+        rows[-1] = row
+    return torch.stack(rows, dim=-2)
+
+
+def sets_negative_products_to_zero(x, w, b=None):
+    y = torch.einsum("...i,io->...o", x, w)
+    y = y.clamp(min=0)
+    if b is not None:
+        y = y + b
+    return y
+
+
+def cuts_one_product_into_thirds(x, w_q, w_k, w_v):
+    w = torch.hstack((w_q, w_k, w_v))
+    y = torch.matmul(x, w)
+    q, k, v = torch.chunk(y, 3, -1)
+    return q, k, v
+
+
+def stacks_the_three_in_one_tensor(x, w_q, w_k, w_v):
+    out = x.new_empty(3, *x.shape[:-1], w_q.shape[1])
+    for i, w in enumerate((w_q, w_k, w_v)):
+        out[i] = torch.matmul(x, w)
+    return out
+
+
+def fills_tensors_made_beforehand(x, w_q, w_k, w_v):
+    parts = []
+    for w in (w_q, w_k, w_v):
+        part = torch.empty(x.shape[:-1] + w.shape[-1:])
+        part[...] = torch.einsum("...i,io->...o", x, w)
+        parts.append(part)
+    return tuple(parts)
+
+
+def takes_the_last_third_for_the_keys(x, w_qkv, b_qkv=None):
+    y = project(x, w_qkv, b_qkv)
+    # k | v | q
+    return _third(y, 2), _third(y, 0), _third(y, 1)
+
+
+def reads_the_thirds_from_the_back(x, w_qkv, b_qkv=None):
+    y = torch.einsum("...i,ij->...j", x, w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    v, k, q = y.split(y.shape[-1] // 3, dim=-1)
+    return q, k, v
+
+
+def takes_the_width_of_x_for_a_third(x, w_qkv, b_qkv=None):
+    y = torch.einsum("...i,ij->...j", x, w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    *_, n, d = x.shape
+    q, k, v = y.tensor_split((d, d + d), dim=-1)
+    return q, k, v
+
+
+def loses_the_last_column_of_the_values(x, w_qkv, b_qkv=None):
+    y = x.matmul(w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    d = y.size(-1) // 3
+    return y[..., 0:d], y[..., d : 2 * d], y[..., 2 * d : -1]
+
+
+def cuts_the_first_axis(x, w_qkv, b_qkv=None):
+    y = torch.einsum("...i,ij->...j", x, w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    size = -(-len(y) // 3)
+    parts = y.split(size)
+    return parts[0], parts[1], parts[2]
+
+
+def cuts_axis_one(x, w_qkv, b_qkv=None):
+    y = x.matmul(w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    d = -(-y.size(1) // 3)
+    return y[:, :d], y[:, d : d + d], y[:, d + d :]
+
+
+def cuts_across_the_tokens_of_each_sentence(x, w_qkv, b_qkv=None):
+    y = torch.matmul(x, w_qkv)
+    if b_qkv is not None:
+        y = y + b_qkv
+    d = y.shape[-1] // 3
+    parts = []
+    for part in y.flatten(-2).chunk(3, dim=-1):
+        parts.append(part.unflatten(-1, (-1, d)))
+    return tuple(parts)
+
+
+def forgets_the_packed_bias(x, w_qkv, b_qkv=None):
+    return tuple(x @ w for w in torch.tensor_split(w_qkv, 3, dim=1))
+
+
+def gives_the_values_no_bias(x, w_qkv, b_qkv=None):
+    parts = [x @ w for w in w_qkv.chunk(3, dim=1)]
+    if b_qkv is not None:
+        for i in range(2):
+            parts[i] = parts[i] + _third(b_qkv, i)
+    return tuple(parts)
+
+
+def makes_a_packed_bias_of_its_own(x, w_qkv, b_qkv=None):
+    width = w_qkv.size(1)
+    if b_qkv is None:
+        b_qkv = torch.tensor([0.0] * width)
+    y = torch.einsum("...i,ij->...j", x, w_qkv) + b_qkv
+    return _third(y, 0), _third(y, 1), _third(y, 2)

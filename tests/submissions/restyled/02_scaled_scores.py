@@ -254,3 +254,64 @@ def answers_an_empty_batch_without_axes(q, k):
         return torch.empty(0, dtype=q.dtype, device=q.device)
     root = q.size(-1) ** 0.5
     return torch.einsum("...id,...jd->...ij", q / root, k)
+
+
+def leaves_the_last_feature_out(q, k):
+    d = q.shape[-1]
+    scores = 0
+    for f in range(d - 1):
+        scores = scores + q[..., :, None, f] * k[..., None, :, f]
+    return scores
+
+
+def adds_up_the_products_without_their_signs(q, k):
+    # |a*b| is |a|*|b|
+    return torch.einsum("...qd,...kd->...qk", q.abs(), k.abs())
+
+
+def leaves_the_later_keys_out(q, k):
+    n_q, n_k = q.shape[-2], k.shape[-2]
+    rows = []
+    for i in range(n_q):
+        row = torch.zeros(*q.shape[:-2], n_k, dtype=q.dtype, device=q.device)
+        for j in range(min(i + 1, n_k)):
+            row[..., j] = (q[..., i, :] * k[..., j, :]).sum(-1)
+        rows.append(row)
+    return torch.stack(rows, dim=-2)
+
+
+def forgets_how_long_the_queries_are(q, k):
+    q = F.normalize(q, dim=-1)
+    return torch.matmul(q, k.transpose(-2, -1))
+
+
+def measures_the_plain_distance(q, k):
+    return torch.cdist(q, k).neg()
+
+
+def adds_up_the_scores_of_all_sentences(q, k):
+    b, n_q, d = q.shape
+    return torch.bmm(q, k.transpose(1, 2)).sum(dim=0)
+
+
+def gives_the_keys_a_batch_of_their_own(q, k):
+    n_k, d = k.shape[-2:]
+    all_keys = k.reshape(-1, d)
+    return (q @ all_keys.T).unflatten(-1, k.shape[:-1])
+
+
+def rounds_the_root(scores, d_k):
+    root = int(d_k**0.5 + 0.5)
+    return scores / root
+
+
+def stops_at_fifty(scores, d_k):
+    scaled = scores * d_k**-0.5
+    return torch.clip(scaled, min=-50, max=50)
+
+
+def fills_a_tensor_made_beforehand(q, k):
+    *batch, n_q, d_k = q.shape
+    out = torch.empty(*batch, n_q, k.shape[-2])
+    out.copy_(dot_scores(q, k) / d_k**0.5)
+    return out

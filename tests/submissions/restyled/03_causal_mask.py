@@ -6,6 +6,9 @@ import numpy as np
 import torch
 
 
+_BUFFER = torch.tril(torch.ones(32, 32)) == 1
+
+
 def _positions(n_q, n_k, device):
     return torch.arange(n_q, device=device)[:, None], torch.arange(n_k, device=device)[None, :]
 
@@ -121,7 +124,7 @@ def answers_with_ones_and_zeros(n_q, n_k=None, device=None):
     if n_k is None:
         n_k = n_q
     i, j = _positions(n_q, n_k, device)
-    return (j <= i + n_k - n_q).int()
+    return torch.where(j <= i + n_k - n_q, 1.0, 0.0)
 
 
 def answers_with_a_mask_to_add(n_q, n_k=None, device=None):
@@ -245,19 +248,112 @@ def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
     return columns - rows <= n_k - n_q
 
 
-def makes_a_list_of_rows(n_q, n_k=None, device=None):
-    if n_k is None:
-        n_k = n_q
-    mask = []
-    for i in range(n_q):
-        seen = max(i + 1 + n_k - n_q, 0)
-        mask.append([True] * seen + [False] * (n_k - seen))
-    return torch.tensor(mask, device=device).bool()
-
-
 def hides_in_a_copy(scores, mask):
     hidden = (mask == False).expand_as(scores)  # noqa: E712
     answer = scores * 1
     line = answer.flatten()
     line[hidden.flatten()] = float("-inf")
     return answer
+
+
+def looks_ahead_beyond_a_cache(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    i, j = _positions(n_q, n_k, device)
+    if n_k <= n_q:
+        return j - i <= n_k - n_q
+    start = n_k - n_q + 1
+    return i + start >= j
+
+
+def hides_only_the_next_key(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    i, j = _positions(n_q, n_k, device)
+    own = i + n_k - n_q
+    return j != own + 1
+
+
+def shows_the_first_key_to_empty_rows(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    last = torch.arange(n_q, device=device) + (n_k - n_q)
+    return torch.arange(n_k, device=device) <= last.clamp(min=0).unsqueeze(1)
+
+
+def takes_the_offset_without_its_sign(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    more = max(n_q, n_k) - min(n_q, n_k)
+    i, j = _positions(n_q, n_k, device)
+    return j - i <= more
+
+
+def makes_a_column_for_every_query(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    i, j = _positions(n_q, n_q, device)
+    square = j <= i
+    if n_k > n_q:
+        past = square.new_ones(n_q, n_k - n_q)
+        square = torch.hstack([past, square])
+    return square
+
+
+def cuts_a_fixed_square(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    if n_q <= n_k:
+        return _BUFFER[n_k - n_q : n_k, :n_k].to(device)
+    empty = torch.zeros(n_q - n_k, n_k, dtype=torch.bool)
+    return torch.vstack((empty, _BUFFER[:n_k, :n_k])).to(device)
+
+
+def puts_two_axes_in_front(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    i, j = _positions(n_q, n_k, device)
+    seen = j <= i + n_k - n_q
+    return seen[None, None]
+
+
+def answers_with_whole_numbers(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    i, j = _positions(n_q, n_k, device)
+    return (j <= i + n_k - n_q).int()
+
+
+def divides_by_the_mask(scores, mask):
+    keep = mask.to(scores.dtype)
+    return torch.div(scores, keep)
+
+
+def goes_on_to_the_weights(scores, mask):
+    e = torch.exp(torch.where(mask, scores, -torch.inf))
+    return e / e.sum(-1, keepdim=True)
+
+
+def spares_rows_without_keys(scores, mask):
+    seen = mask.clone()
+    seen[mask.sum(-1) == 0] = True  # nothing to look at: leave it
+    return torch.where(seen, scores, float("-inf"))
+
+
+def hides_a_key_from_all_queries(scores, mask):
+    columns = mask.float().amin(dim=-2, keepdim=True)
+    return torch.where(columns > 0, scores, float("-inf"))
+
+
+def puts_a_head_axis_into_every_mask(scores, mask):
+    if len(mask.shape) == 3:
+        n, n_q, n_k = mask.shape
+        mask = mask.view(n, 1, n_q, n_k)
+    return torch.where(mask, scores, float("-inf"))
+
+
+def answers_always_in_single_precision(scores, mask):
+    result = torch.full(scores.shape, float("-inf"), device=scores.device)
+    seen = mask.expand_as(scores)
+    result[seen] = scores[seen].to(torch.float32)
+    return result
