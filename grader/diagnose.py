@@ -85,7 +85,7 @@ class _Function:
                 return {step.step: whole for step in steps}
         best = _covering(fits, steps)
         if not all(best.values()):
-            found = self._testimony.fits(pairs(self.atlas, self._likely, steps))
+            found = self._testimony.fits(pairs(self._testimony, self._likely))
             together = [w for w in _explaining_all(found) if self._testimony.shown_by_one(w)]
             if together:
                 return {step.step: self._needed(together, step) for step in steps}

@@ -47,9 +47,13 @@ class Testimony:
         found: dict[Wrongs, Fits] = {}
         for wrongs in candidates:
             fits = self._fits(wrongs)
-            if fits and not any(self._refuted(wrongs, step) for step in self.passed):
+            if fits and not self.refutes(wrongs):
                 found[wrongs] = fits
         return found
+
+    def refutes(self, wrongs: Wrongs) -> bool:
+        """Whether a step that passed would not have, with these mistakes made."""
+        return any(self._refuted(wrongs, step) for step in self.passed)
 
     def explains_side(self, wrongs: Wrongs, side: Evidence) -> bool:
         """Whether mistakes explain a step on dtype, device, arguments or gradients.

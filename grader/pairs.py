@@ -11,6 +11,7 @@ import torch
 from grader.answers import alike
 from grader.atlas import Atlas, Evidence, Place, Wrongs
 from grader.calls import Answer, Value
+from grader.fit import Testimony
 from grader.model import Misconception
 
 MOST_PAIRS = 800  # that are tried on a first call
@@ -18,15 +19,16 @@ MOST_PLACES = 4  # wrong calls that a pair is tried on before it is looked at in
 DIGITS = 3  # by which answers are told apart when twins are sorted out
 
 
-def pairs(atlas: Atlas, possible: Wrongs, failed: Sequence[Evidence]) -> Iterator[Wrongs]:
+def pairs(testimony: Testimony, possible: Wrongs) -> Iterator[Wrongs]:
     """Pairs of mistakes in different functions that answer wrong calls as they were answered.
 
     possible: the wrong programs that may be part of one, the likeliest first. Of those that
-    cannot be told from each other in these calls only the first is taken. Tried in the
-    order of their likelihoods, up to a bound.
+    cannot be told from each other in these calls only the first is taken, and none that a
+    step that passed refutes. Tried in the order of their likelihoods, up to a bound.
     """
-    places = list(_wrong_places(atlas, failed))
-    distinct = _distinct(atlas, possible, places)
+    atlas = testimony.atlas
+    places = list(_wrong_places(atlas, testimony.failed_values))
+    distinct = [w for w in _distinct(atlas, possible, places) if not testimony.refutes((w,))]
     ranked = sorted(combinations(range(len(distinct)), 2), key=sum)
     tried = 0
     for first, second in ranked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,8 +136,10 @@ def attempt_of_source(examiner: Examiner, source: str) -> Attempt:
     sys.modules[MODULE] = module  # dataclasses look their module up
     try:
         program: dict[str, Any] = module.__dict__
-        exec(compile(source, MODULE, "exec", dont_inherit=True), program)  # noqa: S102
-        return examiner.attempt_of_program(program)
+        with warnings.catch_warnings():  # those are for its writer
+            warnings.simplefilter("ignore")
+            exec(compile(source, MODULE, "exec", dont_inherit=True), program)  # noqa: S102
+            return examiner.attempt_of_program(program)
     finally:
         del sys.modules[MODULE]
 

@@ -95,7 +95,7 @@ def turns_every_axis_round(x, w, b=None):
 
 @misconception(project)
 def runs_heads_and_tokens_together(x, w, b=None):
-    """Of four axes your result keeps three: heads and tokens are run together.
+    """Of four axes your result keeps three: the middle ones are run together.
 
     To lay all rows end to end for one product is fine. Whose shape could tell you how they
     stood before?
@@ -249,7 +249,7 @@ def makes_new_parameters_of_the_weights(x, w, b=None):
 def takes_the_tokens_for_constants(x, w, b=None):
     """Your numbers are right, but the tokens get no gradient.
 
-    In a model x comes out of an earlier layer, which has to learn as well. Which part of
+    In a model x comes out of earlier weights, which have to learn as well. Which part of
     your function lets go of the thread?
     """
     projected = x.detach() @ w
@@ -520,8 +520,8 @@ def cuts_the_first_axis(x, w_qkv, b_qkv=None):
 def cuts_axis_one(x, w_qkv, b_qkv=None):
     """You cut along axis 1, which holds the features only when there is no batch.
 
-    In a batch that axis counts tokens, or heads. From which end does the axis of the
-    features always have the same number?
+    In a batch that axis counts tokens, or something else. From which end does the axis of
+    the features always have the same number?
     """
     return project(x, w_qkv, b_qkv).chunk(3, dim=1)
 

@@ -116,7 +116,7 @@ def adds_up_the_products_without_their_signs(q, k):
 def leaves_the_later_keys_out(q, k):
     """Your scores are 0 wherever the key stands after the query.
 
-    Who may look at whom is for a mask to say, one exercise on. Does this formula ask who
+    Who may look at whom is a question for the next exercise. Does this formula ask who
     comes first?
     """
     return (q @ k.mT).tril()
@@ -288,7 +288,8 @@ def takes_a_batch_of_one_apart(q, k):
 def divides_by_the_whole_width(scores, d_k):
     """You divide by d_k itself, or by its root twice.
 
-    The variance of the scores is d_k; what is their typical size?
+    The variance of the scores is d_k, and a variance counts in squares. What is the typical
+    size of a score?
     """
     return scores / d_k
 
@@ -451,8 +452,8 @@ def fills_a_copy_of_the_result(scores, d_k):
 def forgets_to_scale(q, k):
     """Your scores are plain dot products; nothing divides them.
 
-    How large would they become for queries and keys of width 64? The coins of the lesson
-    know.
+    The coins of the lesson know it: a sum of many products is large. How large would yours
+    become for queries and keys of width 64?
     """
     return dot_scores(q, k)
 
@@ -553,7 +554,7 @@ def divides_by_the_lengths(q, k):
 def goes_on_to_the_weights(q, k):
     """You took the softmax of the scores already: their rows sum to one.
 
-    It comes once, and after the mask, which may hide some of the scores. Is it for this
+    It comes once, and later, when some of the scores may have been hidden. Is it for this
     function, or for a later step, to turn scores into weights?
     """
     return scale_scores(dot_scores(q, k), q.shape[-1]).softmax(-1)

@@ -470,8 +470,8 @@ def takes_a_score_of_zero_for_hidden(scores, mask):
 def assumes_a_causal_mask(scores, mask):
     """You hid the future, whatever mask was given.
 
-    Masks come in other shapes than triangles: padding, windows, documents. Whose decision
-    is it what stays visible?
+    Masks come in other shapes than triangles, and whoever calls you has chosen one. Which of
+    your function's arguments says what stays visible?
     """
     return scores.masked_fill(
         ~causal_mask(scores.shape[-2], scores.shape[-1], device=scores.device), -math.inf

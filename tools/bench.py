@@ -10,7 +10,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,6 +107,51 @@ def wire() -> Iterator[Row]:
         yield Row("128 MiB there and back", median(call(large), 5), "s", 1.5)
 
 
+ONE_STEP = """
+def attention(q, k, v, mask=None):
+    weights = torch.softmax(q @ k.mT * q.shape[-1] ** -0.5, -1)
+    if mask is not None:
+        scores = (q @ k.mT * q.shape[-1] ** -0.5).masked_fill(~mask, float("-inf"))
+        weights = torch.softmax(scores, -1).nan_to_num(0.25)
+    return weights @ v, weights
+"""
+EVERY_STEP = """
+def attention(q, k, v, mask=None):
+    scores = q @ k.mT * q.shape[-1] ** -0.5 + 0.01 * torch.arange(k.shape[-2]) ** 2
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -1e4)
+    weights = torch.softmax(scores, -1)
+    return weights @ v, weights
+"""
+
+
+def diagnoses() -> Iterator[Row]:
+    """Naming nothing takes longest: every wrong program is thought of, and the pairs too."""
+    from grader.atlas import Atlas
+    from grader.course import Course
+    from grader.grade import Examiner, Terms, with_examiner
+    from grader.model import Feedback
+
+    def unknown(examiner: Examiner, source: str) -> float:
+        program = dict(examiner.paper.reference)
+        exec("import torch\n" + source, program)
+        made = examiner.attempt_of_program(program)
+
+        def cold() -> object:
+            paper = examiner.paper
+            atlas = Atlas(paper.atlas.bank, examiner.exercise, paper.atlas.scales)
+            return replace(examiner, paper=replace(paper, atlas=atlas)).results(made)
+
+        return median(cold, ROUNDS)
+
+    course = Course.open(ROOT)
+    terms = Terms(2017, Feedback.PRACTICE, "cpu")
+    sources = (("diagnose one failing step", ONE_STEP, 0.3), ("a whole function", EVERY_STEP, 2))
+    for what, source, limit in sources:
+        took = with_examiner(course, course.exercise("05"), terms, partial(unknown, source=source))
+        yield Row(what, took, "s", limit)
+
+
 def median(action: Callable[[], object], rounds: int = 20) -> float:
     """The median time of one round, in seconds."""
     times = []
@@ -119,7 +165,7 @@ def median(action: Callable[[], object], rounds: int = 20) -> float:
 def main() -> None:
     """Print every figure beside its limit."""
     print(f"{'':<28}{'measured':>10}  {'at most':>8}")
-    for measured in (wire, quick_commands, checks):
+    for measured in (wire, diagnoses, quick_commands, checks):
         for row in measured():
             mark = " " if row.figure <= row.limit else "  over"
             print(

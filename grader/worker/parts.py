@@ -29,7 +29,12 @@ def _mapped(part: Any, change: Change, memo: dict[int, torch.Tensor]) -> Any:
 
 def copied(part: Any) -> Any:
     """The same value with every tensor copied, gradients asked for where they were."""
-    return mapped(part, lambda t: t.detach().clone().requires_grad_(t.requires_grad))
+    return mapped(part, _copy)
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    copy = tensor.detach().clone()
+    return copy.requires_grad_() if tensor.requires_grad else copy
 
 
 def with_paths(part: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
