@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from grader.author import drifted, new_exercise, write_stubs
 from grader.cli import main
 from grader.course import Course
-from grader.errors import UsageFault
+from grader.errors import CourseFault, UsageFault
 from grader.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,6 +107,106 @@ def test_a_stub_whose_signature_departs_has_drifted_and_a_filled_in_body_has_not
     exercise.stub.write_text(text.replace("n_k: int | None = None", "n_k: int = 0"))
     assert drifted(exercise) != ()
     assert typed(course, "author", "stub", "--check").exit_code == 1
+
+
+@pytest.fixture
+def grown(course) -> Course:
+    """A course with a fresh exercise, 04, to be spoilt."""
+    new_exercise(course, "twice")
+    return Course.open(course.root)
+
+
+def spoilt(course: Course, file: str, old: str, new: str) -> set[str]:
+    """What verification finds in 04 with something else in one of its files."""
+    path = course.root / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    again = Course.open(course.root)
+    return {finding.says for finding in verify(again, again.exercise("04")).findings}
+
+
+def test_a_second_style_that_is_the_first_one_renamed_is_found(grown):
+    file = "tests/submissions/restyled/04_twice.py"
+    found = spoilt(grown, file, "return torch.pow(x, 2)", "y = x * x\n    return y")
+    assert found == {"its second style has a statement of the first: x * x"}
+
+
+def test_a_second_style_that_makes_another_mistake_is_found(grown):
+    file = "tests/submissions/restyled/04_twice.py"
+    found = spoilt(grown, file, "torch.pow(x, 2)", "torch.pow(x, 3)")
+    assert found == {"in its second style it is not named"}
+
+
+def test_a_wrong_program_without_a_second_style_is_found(grown):
+    file = "tests/submissions/restyled/04_twice.py"
+    found = spoilt(grown, file, "def squares(", "def cubes(")
+    assert found == {
+        "04_twice.py has it in no second style",
+        "04_twice.py restyles what is no wrong program",
+    }
+
+
+def test_a_right_program_that_does_not_pass_is_found(grown):
+    found = spoilt(grown, "tests/submissions/right/04_sum.py", "x + x", "x + x + x")
+    assert found == {"it is right, and test_doubles_every_entry fails it"}
+
+
+def test_a_twin_that_nobody_declared_is_found_and_a_declared_one_is_named_with_the_other(grown):
+    twin = """
+
+@misconception(twice)
+def multiplies_by_itself(x: Tensor) -> Tensor:
+    \"\"\"Your function takes the second power.
+
+    A power is no multiple. What is twice 3?
+    \"\"\"
+    return x**2
+"""
+    solution = "solutions/04_twice.py"
+    restyled = grown.root / "tests/submissions/restyled/04_twice.py"
+    text = restyled.read_text(encoding="utf-8")
+    restyled.write_text(
+        f"{text}\n\ndef multiplies_by_itself(x):\n    return torch.square(x)\n", encoding="utf-8"
+    )
+    end = "    return result\n"
+    found = spoilt(grown, solution, end, end + twin)
+    assert "behaves as squares does" in found
+    mark = "@misconception(twice)\ndef multiplies"
+    declared = mark.replace("(twice)", '(twice, alike="squares: x² is x·x")')
+    assert spoilt(grown, solution, mark, declared) == set()
+    figures = verify(Course.open(grown.root), Course.open(grown.root).exercise("04"))
+    assert (figures.wrong, figures.pairs, figures.restyled) == (3, 1, 3)
+    wrong = declared.replace("squares", "doubles_only_the_first_entry")
+    assert "is declared to be like doubles_only_the_first_entry, and is not" in spoilt(
+        grown, solution, declared, wrong
+    )
+
+
+@pytest.mark.parametrize("says", ['alike="cubes: no"', 'alike="squares"', "alike=3", "like=1"])
+def test_a_pair_must_name_one_above_and_give_a_reason(grown, says):
+    solution = grown.root / "solutions" / "04_twice.py"
+    text = solution.read_text(encoding="utf-8")
+    mark = "@misconception(twice)\ndef doubles"
+    solution.write_text(text.replace(mark, mark.replace("(twice)", f"(twice, {says})")))
+    with pytest.raises(CourseFault, match="like"):
+        Course.open(grown.root).exercise("04").misconceptions  # noqa: B018
+
+
+def test_a_draft_is_reported_on_without_failing(grown):
+    (grown.root / "tests/submissions/right/04_sum.py").unlink()
+    strict, draft = (typed(grown, "author", "verify", "04", *more) for more in ((), ("--draft",)))
+    assert strict.exit_code == 3 and draft.exit_code == 0
+    assert "2 right programs in other styles; there should be 3" in draft.output
+
+
+def test_the_table_is_written_for_the_whole_course_only(grown):
+    assert typed(grown, "author", "verify", "04", "--write").exit_code == 2
+    done = typed(grown, "author", "verify", "--write")
+    page = (grown.root / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert done.exit_code == 0 and "wrote docs/figures.md" in done.output
+    assert "| 04_twice | 1 | 1 | 2 | 2 | 2 | 2 | 0 | 2 | 0 | 3 |" in page
+    assert "| **all** |" in page
 
 
 def test_verify_prints_figures_and_exits_with_3_for_a_broken_promise(course):
