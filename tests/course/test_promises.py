@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from grader import submissions
+from grader.author import new_exercise
 from grader.course import Course
 from grader.figures import cells
 from grader.reference import reference_of
@@ -57,76 +57,93 @@ def test_the_shown_solution_is_a_submission_without_wrong_programs(exercise):
     assert not wrong & set(shown.defines()) and "grader" not in shown.source
 
 
-def test_a_course_whose_stubs_are_filled_in_still_keeps_its_promises(copied_course):
+@pytest.fixture
+def small(tmp_path) -> Course:
+    """A course with one small exercise, fresh from `author new`."""
+    (tmp_path / "course.toml").write_text("exercises = [\n]\n", encoding="utf-8")
+    new_exercise(Course.open(tmp_path), "twice")
+    return Course.open(tmp_path)
+
+
+def found(course: Course) -> set[tuple[str, str]]:
+    """What is found when it is verified: where, and what."""
+    again = Course.open(course.root)
+    return {(f.where, f.says) for f in verify(again, again.exercise("01")).findings}
+
+
+def add(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_course_whose_stubs_are_filled_in_still_keeps_its_promises(small):
     """A learner may replace a stub wholesale, break it, or move it away."""
-    exercise = copied_course.exercise("03")
-    for filled in (reference_of(copied_course, exercise), "def causal_mask(:\n", None):
+    exercise = small.exercise("01")
+    for filled in (reference_of(small, exercise), "def twice(:\n", None):
         if filled is None:
             exercise.stub.unlink()
         else:
             exercise.stub.write_text(filled, encoding="utf-8")
-        assert verify(copied_course, exercise).findings == ()
+        assert found(small) == set()
 
 
-def test_an_untouched_stub_that_departs_from_its_solution_is_found(copied_course):
-    exercise = copied_course.exercise("03")
-    stub = exercise.fresh_stub.replace("n_k: int | None = None", "n_k: int = 0")
+def test_an_untouched_stub_that_departs_from_its_solution_is_found(small):
+    exercise = small.exercise("01")
+    stub = exercise.fresh_stub.replace("x: Tensor", "x: float")
     exercise.stub.write_text(stub, encoding="utf-8")
-    (finding,) = verify(copied_course, exercise).findings
-    assert finding.where == "03_causal_mask.py"
+    assert {where for where, _ in found(small)} == {"01_twice.py"}
 
 
-@pytest.fixture
-def copied_course(tmp_path) -> Course:
-    for part in ("course.toml", "exercises", "solutions", "tests/hidden", "tests/submissions"):
-        source, target = ROOT / part, tmp_path / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target)
-        else:
-            shutil.copy(source, target)
-    return Course.open(tmp_path)
-
-
-def test_a_step_that_tests_nothing_is_found(copied_course):
-    exercise = copied_course.exercise("03")
+def test_a_step_that_tests_nothing_is_found(small):
     idle = (
-        '\n\n@step(points=1)\ndef test_idle(student, reference):\n    """It can be called"""\n'
-        "    assert student.causal_mask(2) is not None\n"
+        '\n\n@step(points=1)\ndef test_idle(student, draw):\n    """It can be called"""\n'
+        "    assert student.twice(draw.normal(3)) is not None\n"
     )
-    with exercise.suite.open("a", encoding="utf-8") as suite:
-        suite.write(idle)
-    findings = verify(copied_course, copied_course.exercise("03")).findings
-    assert [(f.where, f.says) for f in findings] == [("test_idle", "no wrong program fails it")]
+    add(small.exercise("01").suite, idle)
+    assert found(small) == {("test_idle", "no wrong program fails it")}
 
 
-def test_a_wrong_program_that_is_right_and_one_that_is_a_twin_are_found(copied_course):
-    exercise = copied_course.exercise("03")
+def test_a_wrong_program_that_is_right_and_one_that_is_a_twin_are_found(small):
     more = (
-        "\n\n@misconception(causal_mask)\ndef is_right(n_q, n_k=None, device=None):\n"
+        "\n\n@misconception(twice)\ndef is_right(x):\n"
         '    """You did it.\n\n    Or not?\n    """\n'
-        "    return causal_mask(n_q, n_k, device)\n"
-        "\n\n@misconception(causal_mask)\n"
-        "def a_twin(n_q, n_k=None, device=None):\n"
-        '    """You lined them up.\n\n    Which ends?\n    """\n'
-        "    return aligns_the_first_tokens(n_q, n_k, device)\n"
+        "    return twice(x)\n"
+        "\n\n@misconception(twice)\ndef a_twin(x):\n"
+        '    """You squared it.\n\n    What is twice 3?\n    """\n'
+        "    return squares(x)\n"
     )
-    with exercise.solution.open("a", encoding="utf-8") as solution:
-        solution.write(more)
-    findings = verify(copied_course, copied_course.exercise("03")).findings
-    says = {(f.where, f.says) for f in findings}
+    add(small.exercise("01").solution, more)
+    says = found(small)
     assert ("is_right", "no step sees what it does wrong") in says
-    assert any("behaves as 03_causal_mask.a_twin does" in text for _, text in says)
+    assert ("a_twin", "behaves as squares does") in says
+    assert (
+        "squares",
+        "unknown to the bank, test_doubles_every_entry tells it 01_twice.a_twin",
+    ) in says
 
 
-def test_a_step_whose_calls_depend_on_an_answer_is_found(copied_course):
-    exercise = copied_course.exercise("03")
+def test_a_step_whose_calls_depend_on_an_answer_is_found(small):
     asking = (
         '\n\n@step(points=1)\ndef test_asks_back(student, reference):\n    """It answers"""\n'
-        "    n = int(student.causal_mask(3).sum())\n"
-        "    assert same_values(student.causal_mask(n), reference.causal_mask(n))\n"
+        "    n = float(student.twice(3.0))\n"
+        "    assert same_values(student.twice(n), reference.twice(n))\n"
     )
-    with exercise.suite.open("a", encoding="utf-8") as suite:
-        suite.write(asking)
-    findings = verify(copied_course, copied_course.exercise("03")).findings
-    assert any(f.where == "test_asks_back" and "depend on what" in f.says for f in findings)
+    add(small.exercise("01").suite, asking)
+    assert any(w == "test_asks_back" and "depend on what" in says for w, says in found(small))
+
+
+def test_a_function_asked_with_one_kind_of_sizes_only_is_found(small):
+    exercise = small.exercise("01")
+    solution = exercise.solution.read_text(encoding="utf-8")
+    solution = solution.replace("x: (..., n). Returns (..., n)", "x: (..., n, d). Returns them")
+    exercise.solution.write_text(solution, encoding="utf-8")
+    exercise.stub.unlink()
+    suite = exercise.suite.read_text(encoding="utf-8")
+    for shapes, missing in (
+        ("(2, 5), (2, 3, 4)", {"equal"}),
+        ("(3, 3), (2, 4, 4)", {"different"}),
+        ("(3, 3), (2, 3, 4)", set()),
+    ):
+        text = suite.replace("(3,), (2, 5), (2, 3, 4)", shapes)
+        exercise.suite.write_text(text, encoding="utf-8")
+        assert {says.split()[-1] for where, says in found(small) if where == "twice"} == missing
