@@ -988,3 +988,12 @@ def test_reports_need_neither_torch_nor_numpy_nor_pytest_nor_click() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_was_measured_is_not_said_to_look_like_something(misaligned: StepResult) -> None:
+    scale = Misconception(
+        "probes.scale", "causal_mask", "Your result is 3 times too large.", "Why?"
+    )
+    told = shown(with_second(replace(misaligned, diagnoses=((scale,),))))
+    assert "  Measured: your result is 3 times too large. [probes.scale]\n  Why?\n" in told
+    assert "This looks like" not in told
