@@ -65,6 +65,8 @@ class _Comparison:
             return ours.keys() == theirs.keys() and all(
                 self.alike(ours[key], theirs[key], rights.get(key)) for key in ours
             )
+        if type(ours) is float and type(theirs) is float:
+            return bool(agreement(_tensor(ours), _tensor(theirs)))
         return type(ours) is type(theirs) and bool(ours == theirs)
 
     def agreeing(self, ours: torch.Tensor, theirs: torch.Tensor, right: Any) -> torch.Tensor:
@@ -104,7 +106,13 @@ def _values_differ(ours: Any, theirs: Any) -> bool:
         return any(_values_differ(a, b) for a, b in zip(ours, theirs, strict=True))
     if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
         return any(_values_differ(ours[key], theirs[key]) for key in ours)
+    if type(ours) is float and type(theirs) is float:
+        return bool(_visible(_tensor(ours), _tensor(theirs)))
     return not _Comparison(strict=True).alike(ours, theirs)
+
+
+def _tensor(number: float) -> torch.Tensor:
+    return torch.tensor(number, dtype=torch.float64)
 
 
 def _kind(tensor: torch.Tensor) -> tuple[torch.dtype, str]:

@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 # "w_q and w_k: (d_model, d_k)", "q: queries, (..., n_q, d_k)"
-STATED = re.compile(r"(\w+(?:(?:,| and) \w+)*): (?:[^():;]*?)\(([^()]*)\)")
+STATED = re.compile(r"(\w+(?:(?:,| and) \w+)*): (?:(?!\n\n)[^():;])*?\(([^()]*)\)")
 NAME = re.compile(r"[A-Za-z]\w*")
 HEADS = "the number of heads"
 SENTENCES = "the number of sentences"
@@ -20,6 +22,8 @@ def stated_shapes(contract: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
     shapes: dict[str, tuple[str, ...]] = {}
     for names, inside in STATED.findall(inspect.getdoc(contract) or ""):
         axes = tuple(part.strip() for part in inside.split(",") if part.strip() not in ("...", ""))
+        if any(isinstance(getattr(torch, axis, None), torch.dtype) for axis in axes):
+            continue  # "(float16, float32)" are no sizes
         for name in NAME.findall(names.replace(" and ", ", ")):
             if name in parameters:
                 shapes.setdefault(name, axes)

@@ -33,9 +33,10 @@ def read(
 
 def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
     cut: set[str] = set()
+    reached: set[str] = set()
     for place in failed.calls():
         answer, right = place.answer, atlas.reference(place)
-        if place.call.mode != "gradients" or alike(answer, right):
+        if place.call.mode != "gradients":
             continue
         if not isinstance(answer, Value) or not isinstance(right, Value):
             return None
@@ -43,17 +44,25 @@ def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
             return None
         for name, expected in right.value.items():
             got = answer.value[name]
-            if expected is None or alike(Value(got), Value(expected)):
-                continue
-            if got is not None and not (isinstance(got, torch.Tensor) and not got.any()):
+            if expected is None or not expected.any():
+                continue  # nothing would come back in any case
+            argument = _argument(name, place.call.function, atlas)
+            if alike(Value(got), Value(expected), strict=False):
+                reached.add(argument)
+            elif got is None or (isinstance(got, torch.Tensor) and _is_zero(got)):
+                cut.add(argument)
+            else:
                 return None
-            cut.add(_argument(name, place.call.function, atlas))
-    if not cut:
+    if not cut or cut & reached:
         return None
     names = sorted(cut)
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     says = f"No gradient finds its way back through your function to {listed}."
     return Misconception(ID, failed.function, says, HINT)
+
+
+def _is_zero(gradient: torch.Tensor) -> bool:
+    return gradient.device.type != "meta" and not gradient.any()
 
 
 def _argument(path: str, function: str, atlas: Atlas) -> str:

@@ -14,7 +14,7 @@ import torch
 from grader.atlas import Atlas, Evidence, Place
 from grader.model import Misconception
 from grader.probes.reading import Pair, pairs
-from grader.worker.parts import tensors_in
+from grader.worker.parts import mapped, tensors_in
 
 ID = "probes.influence"
 OF_FUTURE = (
@@ -78,12 +78,18 @@ def _twins(step: Evidence) -> Iterator[tuple[Place, Place, Change]]:
         mine, its = ([*tensors_in([p.call.args, p.call.kwargs])] for p in (one, other))
         if len(mine) != len(its) or one.call.mode != "value" or other.call.mode != "value":
             continue
+        if _but_for_tensors(one) != _but_for_tensors(other):
+            continue
         both = list(zip(mine, its, strict=True))
         changed = [
             pair for pair in both if pair[0].shape != pair[1].shape or not pair[0].equal(pair[1])
         ]
         if len(changed) == 1 and _is_of_tokens(*changed[0]):
-            yield one, other, Change(*changed[0])
+            yield one, other, Change(*(tensor.cpu() for tensor in changed[0]))
+
+
+def _but_for_tensors(place: Place) -> str:
+    return repr(mapped([place.call.args, place.call.kwargs], lambda _: torch.empty(0)))
 
 
 def _is_of_tokens(before: torch.Tensor, after: torch.Tensor) -> bool:
@@ -92,7 +98,7 @@ def _is_of_tokens(before: torch.Tensor, after: torch.Tensor) -> bool:
 
 def _spreads(first: Pair, second: Pair, untouched: torch.Tensor) -> bool:
     """Whether samples that were left alone changed, where the reference's did not."""
-    if first[0].shape != second[0].shape or len(first[0]) != len(untouched):
+    if first[0].shape != second[0].shape or first[0].shape[:1] != untouched.shape:
         return False
     (ours, right), (ours_then, right_then) = first, second
     kept = torch.equal(right[untouched], right_then[untouched])
@@ -106,7 +112,8 @@ def _reaches_back(first: Pair, second: Pair, row: int) -> bool:
     early = (Ellipsis, slice(0, row), slice(None))
     (ours, right), (ours_then, right_then) = first, second
     kept = torch.allclose(right[early], right_then[early], equal_nan=True)
-    return kept and _moved(ours[early], ours_then[early])
+    felt = _moved(right[..., row, :], right_then[..., row, :])  # it is not one that all must ignore
+    return kept and felt and _moved(ours[early], ours_then[early])
 
 
 def _moved(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -13,6 +13,7 @@ import torch
 from grader.atlas import Atlas, Evidence, Place
 from grader.compare import COARSE
 from grader.model import Misconception
+from grader.probes.reading import pairs
 from grader.worker.parts import tensors_in
 
 ID = "probes.magnitude"
@@ -39,21 +40,27 @@ def read(
         step.step: Misconception(ID, step.function, *said)
         for step in failed
         if all(place.call.mode == "value" for place in step.calls())
+        and not all(_is_right(atlas, place) for place in step.calls())
     }
 
 
 def _of_function(atlas: Atlas, steps: Sequence[Evidence]) -> tuple[str, str] | None:
     places = [p for step in steps for p in step.calls() if p.call.mode == "value"]
-    right = [p for p in places if p.is_like(atlas.reference(p), atlas.reference(p))]
+    right = [p for p in places if _is_right(atlas, p)]
     wrong = [p for p in places if p not in right]
-    if not wrong or not right:
-        return None
+    if not wrong or not right or not all(pairs(atlas, place) for place in wrong):
+        return None  # what raises, or has another shape, tells nothing of numbers
     if all(map(_is_half, wrong)) and not any(map(_is_half, right)):
         return OF_HALF
     largest = max(map(_largest, right))
     if largest and all(_largest(place) >= LARGE * largest for place in wrong):
         return OF_LARGE
     return None
+
+
+def _is_right(atlas: Atlas, place: Place) -> bool:
+    reference = atlas.reference(place)
+    return place.is_like(reference, reference)
 
 
 def _floats(place: Place) -> list[torch.Tensor]:

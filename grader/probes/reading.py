@@ -10,6 +10,8 @@ import torch
 from grader.atlas import Atlas, Place
 from grader.calls import Value
 
+LEAST_WEIGHT = 1e-5  # below, a logarithm is not to be trusted
+
 Pair = tuple[torch.Tensor, torch.Tensor]  # came back, expected; in float64, of one shape
 
 
@@ -45,3 +47,10 @@ def are_weights(tensor: torch.Tensor) -> bool:
         return False
     sums = tensor.sum(-1)
     return bool((tensor >= 0).all() and ((sums - 1).abs().lt(1e-3) | sums.eq(0)).all())
+
+
+def centred(numbers: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """The numbers that are seen, less their mean in each row."""
+    kept = torch.where(seen, numbers, 0.0)
+    mean = kept.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp_min(1)
+    return torch.where(seen, kept - mean, 0.0)

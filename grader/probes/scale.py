@@ -18,12 +18,11 @@ import torch
 from grader import words
 from grader.atlas import Atlas, Evidence, Place
 from grader.model import Misconception
-from grader.probes.reading import are_weights, pairs
+from grader.probes.reading import LEAST_WEIGHT, are_weights, centred, pairs
 from grader.shapes import sizes
 
 ID = "probes.scale"
 CLOSE = 2e-4  # of a factor: half a rounding error of what is read off float32 weights
-LEAST_WEIGHT = 1e-5  # below, a logarithm is not to be trusted
 MOST_DENOMINATOR = 6  # of an exponent that somebody would write
 HINT = "Which size, and which power of it, should the scores be divided by?"
 WHENCE = "Which step of your function brings that in?"
@@ -36,6 +35,7 @@ class Reading:
 
     factor: float
     sizes: dict[str, int]
+    of_weights: bool = False  # it stretches the scores that weights are made of
 
 
 @dataclass(frozen=True)
@@ -73,29 +73,38 @@ def read(
 ) -> dict[str, Misconception]:
     """The law of the factor on the scores, where one holds in all values calls of a function."""
     values = [step for step in failed if step.values]
-    law = _law_of_all(atlas, steps) if values else None
+    readings = _readings(atlas, steps) if values else []
+    law = fitted(readings)
     if law is None:
         return {}
     function = values[0].function
     size = atlas.scales.get(function)
-    found = Misconception(ID, function, _told(law, size), HINT if size else WHENCE)
+    if size and len({reading.sizes.get(size) for reading in readings}) < 2:
+        return {}  # a size that never varies cannot be told from a number
+    says = _told(law, size, any(reading.of_weights for reading in readings))
+    found = Misconception(ID, function, says, HINT if size else WHENCE)
     return {step.step: found for step in values}
 
 
-def _law_of_all(atlas: Atlas, steps: Sequence[Evidence]) -> Law | None:
+def _readings(atlas: Atlas, steps: Sequence[Evidence]) -> list[Reading]:
+    """What is read of all values calls of a function; nothing where one does not fit."""
     contract = atlas.bank.reference(atlas.exercise)[steps[0].function]
     readings: list[Reading] = []
     for place in (p for step in steps if step.values for p in step.calls()):
-        factors = list(_factors(atlas, place))
-        if None in factors:
-            return None
         found = sizes(contract, place.call.args, place.call.kwargs)
-        readings += [Reading(factor, found) for factor in factors if factor is not None]
-    return fitted(readings)
+        right = [right for _, right in pairs(atlas, place) or []]
+        of_weights = any(are_weights(one) and _tells(one) for one in right)
+        for factor in _factors(atlas, place):
+            if factor is None:
+                return []
+            readings.append(Reading(factor, found, of_weights))
+    return readings
 
 
-def _told(law: Law, size: str | None) -> str:
+def _told(law: Law, size: str | None, of_weights: bool = False) -> str:
     """A wrong law in words; size: by whose root the scores should be divided, if by any."""
+    if size is None and of_weights:
+        return f"The scores behind your weights are {law} times what they should be."
     if size is None:
         return f"Your result is {law} times what it should be."
     whole = law.times(size, Fraction(-1, 2))
@@ -162,7 +171,7 @@ def _of_weights(ours: torch.Tensor, right: torch.Tensor) -> float | None:
     if not are_weights(ours) or not torch.equal(ours == 0, right == 0):
         return None
     seen = (right > LEAST_WEIGHT) & (ours > LEAST_WEIGHT)
-    mine, its = (_centred(part, seen) for part in (ours, right))
+    mine, its = (centred(part.clamp_min(1e-30).log(), seen) for part in (ours, right))
     size = its.square().sum()
     if size < 1e-3:
         return None
@@ -171,19 +180,14 @@ def _of_weights(ours: torch.Tensor, right: torch.Tensor) -> float | None:
     return factor if near and factor > 0 else None
 
 
-def _centred(weights: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """The logarithms of the weights that are seen, less their mean in each row."""
-    logarithms = torch.where(seen, weights.clamp_min(1e-30).log(), 0.0)
-    mean = logarithms.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp_min(1)
-    return torch.where(seen, logarithms - mean, 0.0)
-
-
 def fitted(readings: Sequence[Reading]) -> Law | None:
     """The simplest law that all readings obey; None where there is none, or more than one."""
     off = [r for r in readings if abs(r.factor - 1) > CLOSE]
     if not off:
         return None
-    names = sorted(set.intersection(*(set(r.sizes) for r in readings)))
+    shared = set.intersection(*(set(r.sizes) for r in readings))
+    # A place to look at, as `dim=-1` is, is no size to take a power of; nor is nothing.
+    names = sorted(name for name in shared if all(r.sizes[name] > 0 for r in readings))
     for count in (0, 1, 2):
         for constant in [True] if count == 0 else [False, True]:
             laws = [

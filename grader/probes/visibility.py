@@ -1,26 +1,28 @@
 """Who sees whom: the keys that each query gives weight to, told as a band, or a leak's size.
 
 Read off masks, and off weights: a band of keys around each query's own place that is not
-the right one; or hidden keys that keep a score, which shows where all scores are equal.
+the right one; or hidden keys that all keep one score, told beside the scores of visible ones.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 
 import torch
 
 from grader import words
 from grader.atlas import Atlas, Evidence, Place
 from grader.model import Misconception
-from grader.probes.reading import are_weights, pairs
+from grader.probes.reading import LEAST_WEIGHT, are_weights, centred, pairs
 
 ID = "probes.visibility"
 BAND_HINT = "Which keys should a query see, counted from its own place?"
 LEAK_HINT = "The weight of a key is the exponential of its score. Which score has a weight of 0?"
 FREE = None  # a side on which nothing ends the band
+MOST_SPREAD = 0.01  # of logarithms of float32 weights that are to be one number
+UNDERFLOW = 80.0  # a score so far below another gets a weight of 0 by itself
 LOOK_AT = BAND_HINT
 
 
@@ -34,6 +36,19 @@ class Band:
     def __str__(self) -> str:
         ends = (_end(self.low, "the first"), _end(self.high, "the last"))
         return f"from {ends[0]} to {ends[1]}"
+
+    def over(self, n_q: int, n_k: int) -> torch.Tensor:
+        """The mask that shows this band."""
+        offsets = _offsets(n_q, n_k)
+        seen = torch.ones(n_q, n_k, dtype=torch.bool)
+        if self.low is not None:
+            seen &= offsets >= self.low
+        return seen if self.high is None else seen & (offsets <= self.high)
+
+
+def _offsets(n_q: int, n_k: int) -> torch.Tensor:
+    """How far each key stands behind each query's own place, the last at the last."""
+    return torch.arange(n_k)[None, :] - torch.arange(n_q)[:, None] - (n_k - n_q)
 
 
 def _end(offset: int | None, open_end: str) -> str:
@@ -60,6 +75,7 @@ def _of_bands(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Miscon
     """A band told from the own place, with the last query at the last key."""
     mine: set[Band] = set()
     its: set[Band] = set()
+    shown: list[torch.Tensor] = []
     for place in places:
         found = pairs(atlas, place)
         masks = [] if found is None else [pair for pair in found if _is_mask(pair[1])]
@@ -68,9 +84,12 @@ def _of_bands(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Miscon
         for ours, right in masks:
             mine |= _bands(ours.bool())
             its |= _bands(right.bool())
+            shown.append(ours.bool())
     common = _common(mine)
     if common is None or common == _common(its):
         return None
+    if not all(mask.equal(common.over(*mask.shape)) for mask in shown):
+        return None  # an end that one mask's edges hide may be seen to be none in another
     return Misconception(
         ID, failed.function, f"In your mask a query sees the keys {common}.", BAND_HINT
     )
@@ -82,8 +101,7 @@ def _is_mask(tensor: torch.Tensor) -> bool:
 
 def _bands(mask: torch.Tensor) -> set[Band]:
     """The band of a mask, ends unknown where the mask's own edges hide them; empty for none."""
-    n_q, n_k = mask.shape
-    offsets = torch.arange(n_k)[None, :] - torch.arange(n_q)[:, None] - (n_k - n_q)
+    offsets = _offsets(*mask.shape)
     seen = offsets[mask]
     if not len(seen):
         return set()
@@ -108,36 +126,64 @@ def _common(bands: set[Band]) -> Band | None:
 
 
 def _of_leaks(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Misconception | None:
-    """The score that hidden keys keep, where it shows beside equal scores."""
-    kept: set[float] = set()
+    """The score that hidden keys keep, where it is one and the same wherever it can be read."""
+    kept: list[float] = []
     for place in places:
         for ours, right in pairs(atlas, place) or []:
-            if are_weights(right) and are_weights(ours) and ours.dim() >= 2:
-                kept |= _kept_scores(ours, right)
-    if len(kept) != 1:
+            if not (are_weights(right) and are_weights(ours) and right.dim() >= 2):
+                continue
+            scores = _scores(atlas, place, right)
+            if scores is None:
+                continue
+            read = _kept_scores(scores, ours, right)
+            if read is None:
+                return None
+            kept += read
+    if not kept or max(kept) - min(kept) > MOST_SPREAD:
         return None
-    score = kept.pop()
+    score = round(sum(kept) / len(kept), 2) + 0.0
     says = "A hidden key still weighs as much as a visible one with a score of 0."
     if score:
         says = f"A hidden key keeps a score of {words.number(score)} in your function."
     return Misconception(ID, failed.function, says, LEAK_HINT)
 
 
-def _kept_scores(ours: torch.Tensor, right: torch.Tensor) -> set[float]:
-    """What hidden keys keep in rows whose visible weights are all alike."""
-    found: set[float] = set()
-    for mine, its in zip(
-        ours.reshape(-1, ours.shape[-1]), right.reshape(-1, right.shape[-1]), strict=True
-    ):
-        seen, hidden = its > 0, its == 0
-        if seen.sum() < 2 or not hidden.any():
+def _scores(atlas: Atlas, place: Place, right: torch.Tensor) -> torch.Tensor | None:
+    """The scores behind the right weights: those that were given, or queries times keys.
+
+    Weights alone tell scores up to a number that is added to a whole row.
+    """
+    contract = atlas.bank.reference(atlas.exercise)[place.call.function]
+    named = dict(zip(signature(contract).parameters, place.call.args, strict=False))
+    named |= place.call.kwargs
+    q, k, given = (named.get(name) for name in ("q", "k", "scores"))
+    if isinstance(q, torch.Tensor) and isinstance(k, torch.Tensor) and q.shape[-1] == k.shape[-1]:
+        given = q.detach().cpu().double() @ k.detach().cpu().double().mT
+    if not isinstance(given, torch.Tensor) or given.shape != right.shape:
+        return None
+    seen = right > LEAST_WEIGHT
+    raw = given.detach().cpu().double()
+    mine, its = centred(raw, seen), centred(right.clamp_min(1e-30).log(), seen)
+    if mine.square().sum() < 1e-3:  # scores that are all 0 stay so, whatever divides them
+        return None if raw.any() or its.square().sum() > 1e-3 else raw
+    factor = (mine * its).sum() / mine.square().sum()
+    return factor * raw if (its - factor * mine).abs().max() < MOST_SPREAD else None
+
+
+def _kept_scores(
+    scores: torch.Tensor, ours: torch.Tensor, right: torch.Tensor
+) -> list[float] | None:
+    """What each hidden key keeps beside the visible ones; None where something else is wrong."""
+    kept: list[float] = []
+    for row, mine, its in zip(*(t.reshape(-1, t.shape[-1]) for t in (scores, ours, right)),
+                              strict=True):  # fmt: skip
+        seen, hidden = its > LEAST_WEIGHT, its == 0
+        if not seen.any() or not hidden.any() or (seen | hidden).logical_not().any():
             continue
-        level = mine[seen]
-        even = torch.allclose(its[seen], its[seen][0].expand_as(its[seen]), rtol=1e-5)
-        if not even or not torch.allclose(level, level[0].expand_as(level), rtol=1e-4):
-            continue
-        leak = mine[hidden]
-        if not leak.all() or not level.all() or not torch.allclose(leak, leak[:1], rtol=1e-3):
-            continue
-        found.add(round(math.log((leak[0] / level[0]).item()), 2) + 0.0)
-    return found
+        if (row[hidden] < row[seen].max() - UNDERFLOW).any() or mine[seen].min() < LEAST_WEIGHT:
+            continue  # nothing may hide that key, or it hides what is visible
+        level = mine[seen].log() - row[seen]
+        if level.max() - level.min() > MOST_SPREAD or not mine[hidden].all():
+            return None
+        kept += (mine[hidden].log() - level.mean()).tolist()
+    return kept

@@ -10,6 +10,7 @@ from grader.model import Case, Feedback, Misconception, Report, StepResult, Verd
 from grader.reports.redact import headline
 
 MOST_ALTERNATIVES = 3
+MEASURED = "probes."  # how the ids begin of what was not looked up but read off the answers
 LEAST_WORDS = 4  # a shorter stump of a sentence says nothing
 
 
@@ -60,8 +61,9 @@ def _diagnosis(
         return "", [], ""
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
+        measured = first[0].id.startswith(MEASURED)
         return (
-            "This looks like: ",
+            "Measured: " if measured else "This looks like: ",
             [_named(first[0], _going_on(first[0].says))],
             _flat(first[0].hint),
         )

@@ -1,0 +1,180 @@
+"""Answers are alike up to rounding, and differ where one can see it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from grader.answers import alike, differs, shows
+from grader.calls import Died, Raised, Value
+
+TENS = torch.full((4,), 10.0)
+HOLE = torch.tensor([10.0, math.nan, 10.0, 10.0])
+PEAK = torch.tensor([10.0, math.inf, 10.0, 10.0])
+RIGHT = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+WRONG = torch.tensor([[1.0, 2.0], [4.0, 3.0]])  # its second row shows the mistake
+
+
+@pytest.mark.parametrize(
+    "one, other, expected",
+    [
+        (Value(TENS), Value(TENS + 1e-5), True),
+        (Value(TENS), Value(TENS + 0.1), False),
+        (Value(TENS), Value(TENS[:3]), False),
+        (Value(TENS.bool()), Value(TENS.bool()), True),
+        (Value((TENS, None)), Value((TENS, None)), True),
+        (Value((TENS, 1)), Value((TENS, 2)), False),
+        (Value(TENS), Raised("E", "ValueError", ""), False),
+        (Raised("A", "ValueError", "x"), Raised("B", "ValueError", "y"), True),
+        (Raised("A", "ValueError", ""), Raised("A", "TypeError", ""), True),
+        (Raised("A", "ValueError", ""), Raised("A", "NameError", ""), False),
+        (Died("crashed", ""), Died("crashed", ""), False),
+    ],
+)  # fmt: skip
+def test_answers_are_alike_up_to_rounding_and_exceptions_by_type(one, other, expected):
+    assert alike(one, other) == expected
+
+
+def test_dtypes_count_only_where_one_is_strict():
+    assert not alike(Value(TENS), Value(TENS.double()), strict=True)
+    assert alike(Value(TENS), Value(TENS.double()), strict=False)
+
+
+@pytest.mark.parametrize(
+    "answer, expected",
+    [
+        (TENS * 1.01, False),
+        (TENS * 1.03, True),
+        (TENS.double(), True),
+        (TENS[None], True),
+        (torch.tensor([10.0, 10.0, 10.0, float("nan")]), True),
+        (None, True),
+    ],
+)
+def test_two_percent_of_the_references_size_is_a_visible_difference(answer, expected):
+    assert differs(Value(answer), Value(TENS)) == expected
+
+
+@pytest.mark.parametrize(
+    "one, other, expected",
+    [
+        (Value(3), Value(3), True),
+        (Value(3), Value(4), False),
+        (Value(3), Value(True), False),
+        (Value(1), Value(1.0), False),
+        (Value(None), Value(None), True),
+        (Value([TENS]), Value((TENS,)), False),
+        (Value((TENS, TENS)), Value((TENS,)), False),
+        (Value({"0": TENS}), Value({"0": TENS + 1e-5}), True),
+        (Value({"0": TENS}), Value({"0": None}), False),
+        (Value({"0": TENS}), Value({"1": TENS}), False),
+        (Value({"0": HOLE}), Value({"0": HOLE}), True),
+        (Value(0.1 + 0.2), Value(0.3), True),
+        (Value(0.3), Value(0.31), False),
+        (Value(math.nan), Value(math.nan), True),
+    ],
+)
+def test_answers_of_any_form_are_compared_part_by_part(one, other, expected):
+    assert alike(one, other) == expected
+
+
+def test_nan_is_like_an_infinity_only_where_the_right_answer_is_finite():
+    assert not alike(Value(HOLE), Value(PEAK))
+    assert alike(Value(HOLE), Value(PEAK), right=Value(TENS))
+    assert not alike(Value(HOLE), Value(PEAK), right=Value(PEAK))
+    assert not alike(Value(HOLE), Value(TENS), right=Value(TENS))
+    assert alike(Value((HOLE, 1)), Value((PEAK, 1)), right=Value((TENS, 1)))
+
+
+def test_what_began_in_half_precision_is_compared_as_half_precision_has_it():
+    third, sixteenth = torch.full((4,), 1 / 3), torch.full((4,), 1 / 3).half().float()
+    assert not alike(Value(sixteenth), Value(third), strict=False)
+    assert alike(Value(sixteenth.half()), Value(third), strict=False, coarsest=torch.float16)
+    assert not alike(Value(third + 0.01), Value(third), strict=False, coarsest=torch.float16)
+
+
+@pytest.mark.parametrize(
+    "one, other, expected",
+    [
+        (TENS.to("meta"), TENS.to("meta"), True),
+        (TENS.to("meta"), TENS, False),
+        (TENS, TENS.to("meta"), False),
+    ],
+)
+def test_a_tensor_without_numbers_is_like_its_own_kind_only(one, other, expected):
+    assert alike(Value(one), Value(other), strict=False) == expected
+    assert differs(Value(one), Value(other)) != expected
+
+
+@pytest.mark.parametrize(
+    "answer, right, expected",
+    [
+        (torch.tensor([True, False]), torch.tensor([True, True]), True),
+        (torch.tensor([1, 2, 100]), torch.tensor([1, 2, 101]), True),
+        (torch.tensor([1.0, 1.9]), torch.tensor([1, 2]), True),
+        (HOLE, HOLE, False),
+        (PEAK, PEAK, False),
+        (-PEAK, PEAK, True),
+        (HOLE, PEAK, True),
+        ((TENS, TENS * 1.01), (TENS, TENS), False),
+        ((TENS, TENS * 1.05), (TENS, TENS), True),
+        ((TENS,), (TENS, TENS), True),
+        ({"0": None}, {"0": TENS}, True),
+        ({"0": TENS}, {"0": TENS}, False),
+        (TENS[:0], TENS[:0], False),
+        (TENS * 0 + 1e-20, TENS * 0, False),
+        (0.1 + 0.2, 0.3, False),
+        (0.31, 0.3, True),
+    ],
+)
+def test_what_is_visible_depends_on_the_kind_of_number(answer, right, expected):
+    assert differs(Value(answer), Value(right)) == expected
+
+
+def test_an_exception_differs_from_a_value_and_not_from_its_like():
+    shapes, other = Raised("RuntimeError", "RuntimeError", "a"), Raised("E", "IndexError", "b")
+    assert differs(shapes, Value(TENS))
+    assert differs(Value(TENS), shapes)
+    assert not differs(shapes, other)
+    assert differs(shapes, Raised("NameError", "NameError", "c"))
+
+
+@pytest.mark.parametrize(
+    "answer, expected",
+    [
+        (WRONG, True),
+        (RIGHT, False),
+        (torch.tensor([[9.0, 9.0], [4.0, 3.0]]), True),  # one row shows it, another is odd
+        (torch.tensor([[1.0, 2.0], [4.0, 9.0]]), False),  # half a row does not
+        (torch.tensor([[1.0, 2.0], [3.0, 9.0]]), False),  # the row where nothing would show
+        (WRONG.double(), True),
+        (WRONG[None], False),
+        (WRONG.to("meta"), False),
+        (None, False),
+    ],
+)
+def test_a_mistake_shows_in_a_whole_row_in_which_it_is_visible(answer, expected):
+    assert shows(Value(answer), Value(WRONG), Value(RIGHT)) == expected
+
+
+def test_a_mistake_shows_in_any_one_of_several_tensors():
+    right, wrong = Value((RIGHT, TENS)), Value((WRONG, TENS))
+    assert shows(Value((WRONG, 2 * TENS)), wrong, right)
+    assert not shows(Value((RIGHT, TENS)), wrong, right)
+
+
+def test_without_rows_the_whole_must_be_as_the_mistake_has_it():
+    mask, none = torch.ones(2, 2).bool(), torch.zeros(2, 2).bool()
+    assert shows(Value(none), Value(none), Value(mask))
+    assert not shows(Value(none.logical_or(mask.tril())), Value(none), Value(mask))
+    assert shows(Value(TENS + 1), Value(TENS + 1), Value(TENS))
+    assert not shows(Value(TENS), Value(TENS), Value(TENS))
+
+
+def test_an_exception_shows_a_mistake_that_raises():
+    raised = Raised("RuntimeError", "RuntimeError", "")
+    assert shows(raised, raised, Value(RIGHT))
+    assert not shows(raised, raised, raised)
+    assert not shows(Value(RIGHT), raised, Value(RIGHT))
