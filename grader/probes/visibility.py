@@ -164,8 +164,8 @@ def _scores(atlas: Atlas, place: Place, right: torch.Tensor) -> torch.Tensor | N
     seen = right > LEAST_WEIGHT
     raw = given.detach().cpu().double()
     mine, its = centred(raw, seen), centred(right.clamp_min(1e-30).log(), seen)
-    if mine.square().sum() < 1e-3:  # scores that are all 0 stay so, whatever divides them
-        return None if raw.any() or its.square().sum() > 1e-3 else raw
+    if mine.square().sum() < 1e-3:
+        return None
     factor = (mine * its).sum() / mine.square().sum()
     return factor * raw if (its - factor * mine).abs().max() < MOST_SPREAD else None
 
