@@ -91,7 +91,7 @@ def sums_over_everything(x, dim=-1):
 
 @misconception(softmax)
 def sums_over_every_other_dimension(x, dim=-1):
-    """You kept dimension `dim` apart, and summed over all the others.
+    """Where there are several dimensions, you kept `dim` apart and summed over all the others.
 
     Some libraries name the axis that stays, PyTorch names the one that is summed. Along
     which axis do the weights sum to one now?
@@ -134,6 +134,27 @@ def subtracts_the_maximum_of_another_dimension(x, dim=-1):
 
 
 @misconception(softmax)
+def sums_over_the_last_dimension_only(x, dim=-1):
+    """You take the maximum along `dim`, but sum over the last dimension, whatever `dim` says.
+
+    Along `dim` your weights do not sum to one. Which of your lines never hears of it?
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp()
+    return weights / weights.sum(-1, keepdim=True)
+
+
+@misconception(softmax)
+def leaves_the_dimension_at_the_end(x, dim=-1):
+    """You bring `dim` to the end for your sums, and there it stays.
+
+    A weight belongs where its score was. Which order of dimensions does the caller expect?
+    """
+    rows = x.movedim(dim, -1)
+    weights = (rows - rows.amax(-1, keepdim=True)).exp()
+    return weights / weights.sum(-1, keepdim=True)
+
+
+@misconception(softmax)
 def subtracts_the_mean(x, dim=-1):
     """You take the mean of a row away, and a score far above it still overflows.
 
@@ -141,6 +162,17 @@ def subtracts_the_mean(x, dim=-1):
     than 0?
     """
     weights = (x - x.mean(dim, keepdim=True)).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def subtracts_the_minimum(x, dim=-1):
+    """You take the smallest entry of a row away, and a score far above it overflows.
+
+    The shift is free, so it may be chosen well. After which shift is no exponent larger
+    than 0?
+    """
+    weights = (x - x.amin(dim, keepdim=True)).exp()
     return weights / weights.sum(dim, keepdim=True)
 
 
@@ -170,9 +202,21 @@ def cuts_off_large_scores(x, dim=-1):
 def subtracts_the_other_way_round(x, dim=-1):
     """Your largest weight goes to the smallest score.
 
-    Look at the sign of what you give to exp. Is it 0 or below, as it should be?
+    Each difference has the wrong sign, and large ones overflow. What becomes of the largest
+    score on its way into exp?
     """
     weights = (x.amax(dim, keepdim=True) - x).exp()
+    return weights / weights.sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def turns_every_sign_over(x, dim=-1):
+    """You turn the sign of every score over, and the smallest one gets the largest weight.
+
+    That is a soft minimum, and a sound one: nothing overflows. Whom should a query listen
+    to most?
+    """
+    weights = (x.amin(dim, keepdim=True) - x).exp()
     return weights / weights.sum(dim, keepdim=True)
 
 
@@ -187,7 +231,7 @@ def forgets_the_exponential(x, dim=-1):
 
 @misconception(softmax)
 def forgets_to_divide(x, dim=-1):
-    """You stop after exp, and the largest weight of a row is always 1.
+    """The largest weight in each of your rows is 1, and so a row sums to more than one.
 
     The weights are in the right proportion. What do they sum to, and what should they?
     """
@@ -202,6 +246,39 @@ def divides_by_the_count(x, dim=-1):
     one afterwards?
     """
     return (x - x.amax(dim, keepdim=True)).exp() / x.shape[dim]
+
+
+@misconception(softmax)
+def leaves_the_last_entry_out_of_the_sum(x, dim=-1):
+    """You leave the last entry along `dim` out of the sum, and so rows sum to more than one.
+
+    It gets a weight, but has no part in what all are divided by. Where does your loop, or
+    your slice, end?
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp()
+    return weights / weights.narrow(dim, 0, weights.shape[dim] - 1).sum(dim, keepdim=True)
+
+
+@misconception(softmax)
+def adds_one_to_the_sum(x, dim=-1):
+    """You divide by 1 more than the sum, and so a row sums to less than one.
+
+    What is missing goes to nobody. By what do the entries have to be divided, so that they
+    use up the whole?
+    """
+    weights = (x - x.amax(dim, keepdim=True)).exp()
+    return weights / (weights.sum(dim, keepdim=True) + 1)
+
+
+@misconception(softmax)
+def sets_small_weights_to_zero(x, dim=-1):
+    """You set small weights to 0, and a row that had some sums to less than one.
+
+    A small weight says little already. Who should get the share that you take from it, or
+    may it stay where it is?
+    """
+    weights = softmax(x, dim)
+    return weights.masked_fill(weights < 0.1, 0.0)
 
 
 @misconception(softmax)
@@ -303,7 +380,7 @@ def writes_into_its_input(x, dim=-1):
 
 @misconception(softmax)
 def answers_in_single_precision(x, dim=-1):
-    """Your values are right, but they always come back as float32.
+    """Your values are right, but half precision comes back as float32.
 
     To calculate in a wider dtype is a good thought. Which dtype does the caller count on?
     """
@@ -316,8 +393,7 @@ def answers_in_single_precision(x, dim=-1):
 def cuts_the_gradient(x, dim=-1):
     """Your values are right, but no gradient finds its way back to the scores.
 
-    A model learns through exactly that way. Which call in your function lets go of the
-    thread?
+    A model learns through exactly that way. What in your function lets go of the thread?
     """
     weights = (x - x.amax(dim, keepdim=True)).exp().detach()
     return weights / weights.sum(dim, keepdim=True)
@@ -332,6 +408,18 @@ def holds_the_sum_fixed(x, dim=-1):
     """
     weights = (x - x.amax(dim, keepdim=True).detach()).exp()
     return weights / weights.sum(dim, keepdim=True).detach()
+
+
+@misconception(softmax)
+def divides_one_by_a_sum_of_ratios(x, dim=-1):
+    """Your weights are right, but where scores lie far apart their gradient is NaN.
+
+    Between such scores an exponential overflows. 1/∞ is 0, but on the way back that ∞ meets
+    a 0, and their product is no number. After which shift does no exponential overflow?
+    """
+    rows = x.movedim(dim, -1)
+    ratios = (rows.unsqueeze(-2) - rows.unsqueeze(-1)).exp()
+    return (1 / ratios.sum(-1)).movedim(-1, dim)
 
 
 @misconception(softmax)
@@ -382,8 +470,8 @@ def hides_what_may_be_seen_and_leaves_nan(scores, mask, dim=-1):
 def leaves_nan_in_empty_rows(scores, mask, dim=-1):
     """A row that is hidden throughout comes out as NaN.
 
-    Every exp of it is 0, and so is their sum, and 0/0 is no number. What should a query
-    get that has nothing to look at?
+    With −∞ everywhere there is no maximum to take away and no sum to divide by: −∞ + ∞ and
+    0/0 are no numbers. What should a query get that has nothing to look at?
     """
     return softmax(scores.masked_fill(~mask, -math.inf), dim)
 
@@ -392,8 +480,8 @@ def leaves_nan_in_empty_rows(scores, mask, dim=-1):
 def shares_empty_rows_out_evenly(scores, mask, dim=-1):
     """A row that is hidden throughout gets equal weights on everything it must not see.
 
-    Your fill is finite, so in such a row all scores are equal. What should a query get
-    that has nothing to look at?
+    Equal scores, as a finite fill leaves them, do that. What should a query get that has
+    nothing to look at?
     """
     return softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim)
 
@@ -411,20 +499,10 @@ def covers_up_the_nan(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def hides_behind_a_small_number(scores, mask, dim=-1):
-    """You gave hidden scores a number, and visible ones below it lose to them.
+    """You gave hidden scores a low number, but a number all the same.
 
-    A row of nothing but hidden scores shares itself out evenly among them, as if they could
-    be seen. Which value lies below every score?
-    """
-    return softmax(scores.masked_fill(~mask, -1e4), dim)
-
-
-@misconception(masked_softmax)
-def hides_behind_a_billion(scores, mask, dim=-1):
-    """You gave hidden scores a very low number, but a number all the same.
-
-    A row of nothing but hidden scores shares itself out evenly among them, and a score can
-    be lower still. Which value lies below every score?
+    A row of nothing but hidden scores shares itself out evenly among them, and a visible
+    score can be lower still. Which value lies below every score?
     """
     return softmax(torch.where(mask, scores, -1e9), dim)
 
@@ -434,19 +512,9 @@ def hides_behind_a_small_number_and_tidies_up(scores, mask, dim=-1):
     """Your hidden scores are a number, and visible ones below it lose to them.
 
     Setting hidden weights to 0 afterwards does not bring back what they took. Which value
-    lies below every score there is?
+    lies below every score there is, in every dtype?
     """
     return softmax(scores.masked_fill(~mask, -1e4), dim).masked_fill(~mask, 0.0)
-
-
-@misconception(masked_softmax)
-def hides_behind_a_billion_and_tidies_up(scores, mask, dim=-1):
-    """Your hidden scores are a very low number, and visible ones below it lose to them.
-
-    A float32 goes down to -3.4e38, a float16 only to -65 504. Which value lies below every
-    score, in every dtype?
-    """
-    return softmax(torch.where(mask, scores, -1e9), dim).masked_fill(~mask, 0.0)
 
 
 @misconception(masked_softmax)
@@ -492,7 +560,7 @@ def leaves_a_score_of_zero(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def adds_the_mask_itself(scores, mask, dim=-1):
-    """You added the mask to the scores, so visible ones grew by 1 and hidden ones still weigh.
+    """Your mask lifts visible scores over hidden ones by 1 only, and the hidden ones still weigh.
 
     A mask to be added has other numbers in it than one and zero. Which would they be?
     """
@@ -501,7 +569,7 @@ def adds_the_mask_itself(scores, mask, dim=-1):
 
 @misconception(masked_softmax)
 def takes_weights_away_at_the_end(scores, mask, dim=-1):
-    """You hid weights after the softmax, and what they held is lost.
+    """You hid weights after the sum was taken, and what they held is lost.
 
     A query hands out one unit of attention, among what it can see. What do your rows sum
     to?
@@ -546,6 +614,18 @@ def looks_for_empty_rows_along_the_last_dimension(scores, mask, dim=-1):
 
 
 @misconception(masked_softmax)
+def asks_the_mask_before_it_grows(scores, mask, dim=-1):
+    """You ask the mask along `dim` while it has fewer dimensions than the scores.
+
+    Counted from the front, `dim` then names another of its dimensions. What would have to
+    be true of the mask, for `dim` to mean the same in both?
+    """
+    nothing_visible = ~mask.any(dim, keepdim=True)
+    weights = softmax(scores.masked_fill(~mask & ~nothing_visible, -math.inf), dim)
+    return weights.masked_fill(~mask, 0.0)
+
+
+@misconception(masked_softmax)
 def empties_every_row_with_a_gap(scores, mask, dim=-1):
     """A row that is hidden in part gets no weights at all.
 
@@ -584,11 +664,27 @@ def writes_into_the_scores(scores, mask, dim=-1):
 
 
 @misconception(masked_softmax)
+def writes_into_the_mask(scores, mask, dim=-1):
+    """Your weights are right, but the mask you were given is changed.
+
+    `|=` works in place, and so does an assignment to `mask[...]`. Whoever called you may
+    hide other scores with it. How can an empty row be spared in a mask of your own?
+    """
+    hidden = ~mask
+    nothing_visible = hidden.expand(scores.shape).all(dim, keepdim=True)
+    if mask.shape == scores.shape:
+        mask |= nothing_visible
+    else:
+        mask = mask | nothing_visible
+    return softmax(scores.masked_fill(~mask, -math.inf), dim).masked_fill(hidden, 0.0)
+
+
+@misconception(masked_softmax)
 def turns_the_mask_into_single_precision(scores, mask, dim=-1):
     """Your values are right, but float16 scores come back as float32 weights.
 
-    The mask became float32 on the way, and the wider dtype wins. Does a mask have to be a
-    number at all?
+    One float32 tensor on the way is enough for that, such as a mask turned into numbers.
+    Which dtype does the caller count on?
     """
     weights = softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim)
     return weights * mask.float()

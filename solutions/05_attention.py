@@ -85,9 +85,16 @@ def _causal(x, causal):
     return causal_mask(x.shape[-2], device=x.device) if causal else None
 
 
+def _seen_in_squares(q, k, mask):
+    """The mask, and where there are as many keys as queries a causal one upon it."""
+    n_q, n_k = q.shape[-2], k.shape[-2]
+    seen = torch.ones(n_q, n_k, dtype=torch.bool, device=q.device) if mask is None else mask
+    return seen & causal_mask(n_q, device=q.device) if n_q == n_k else seen
+
+
 @misconception(weighted_sum)
 def reads_the_weights_by_columns(weights, v):
-    """You turned the weights over, so each output row used a column of them.
+    """Each of your output rows used a column of the weights, not a row.
 
     A row of weights is what one query hands out. How does it lie when it meets the
     values?
@@ -97,7 +104,7 @@ def reads_the_weights_by_columns(weights, v):
 
 @misconception(weighted_sum)
 def turns_the_values_over(weights, v):
-    """You turned the values over, so the weights summed along their width.
+    """Your sums run along the width of the values, not over the keys.
 
     There is one weight for each key. Which axis of the values has one place for each key?
     """
@@ -106,7 +113,7 @@ def turns_the_values_over(weights, v):
 
 @misconception(weighted_sum)
 def puts_the_values_in_front(weights, v):
-    """You multiplied in the other order, values first, then weights.
+    """Your result is the product values times weights, in that order.
 
     In a matrix product, the rows of the result come from the left factor. Rows of what
     should the result have?
@@ -134,7 +141,7 @@ def gives_all_keys_the_same_say(weights, v):
 
 @misconception(weighted_sum)
 def averages_where_it_should_sum(weights, v):
-    """You weighted the values, then took their mean, too small by the number of keys.
+    """Your output is the weighted sum, divided by the number of keys.
 
     The weights of a row already sum to one. What is left to divide by?
     """
@@ -152,6 +159,44 @@ def picks_the_heaviest_value(weights, v):
 
 
 @misconception(weighted_sum)
+def takes_the_largest_product(weights, v):
+    """You keep the largest of the weighted values in each feature, and drop the others.
+
+    A blend holds something of every value. What should become of the smaller products?
+    """
+    return (weights.unsqueeze(-1) * v.unsqueeze(-3)).amax(-2)
+
+
+@misconception(weighted_sum)
+def leaves_the_last_key_out(weights, v):
+    """The value of the last key is never added to your sums.
+
+    Every key has a weight and a value. Which is the last one that your loop, or your slice,
+    comes to?
+    """
+    return weights[..., :-1] @ v[..., :-1, :]
+
+
+@misconception(weighted_sum)
+def reads_the_values_backwards(weights, v):
+    """Your first weight meets the last value, and your last weight the first.
+
+    Weight j is what key j gets. Whose value should it meet?
+    """
+    return weights @ v.flip(-2)
+
+
+@misconception(weighted_sum)
+def squares_the_weights(weights, v):
+    """Your values count by the squares of their weights.
+
+    A half becomes a quarter, and a row sums to less than one. How often should a weight
+    meet its value?
+    """
+    return weights.square() @ v
+
+
+@misconception(weighted_sum)
 def takes_the_softmax_again(weights, v):
     """You sent the weights through a softmax once more, and they became more even.
 
@@ -163,19 +208,19 @@ def takes_the_softmax_again(weights, v):
 
 @misconception(weighted_sum)
 def divides_by_the_sum_again(weights, v):
-    """You divided by the sum of the weights, and a row of zeros became NaN.
+    """A row of zeros became NaN, as it does when it is divided by its own sum.
 
-    Where a row sums to one that changes nothing. Which row does not?
+    Where a row sums to one such a division changes nothing. Which row does not?
     """
     return (weights / weights.sum(-1, keepdim=True)) @ v
 
 
 @misconception(weighted_sum)
 def adds_up_on_the_cpu(weights, v):
-    """You add the values up in a tensor of its own, made as float32 and on the CPU.
+    """Your result comes back as float32, whatever the weights and values are.
 
-    `zeros` and `empty` make such a tensor unless told otherwise. Which dtype and which
-    place do the weights and values have?
+    Does a line of yours make a tensor, or ask for a dtype? Which one do the weights and
+    values have?
     """
     total = torch.zeros(*weights.shape[:-1], v.shape[-1])
     for j in range(v.shape[-2]):
@@ -187,7 +232,7 @@ def adds_up_on_the_cpu(weights, v):
 def lets_go_of_both(weights, v):
     """Your sums are right, but no gradient finds its way back to weights and values.
 
-    Both were made by matrices that have to learn. Which call in your function lets go of
+    Both were made by matrices that have to learn. Which part of your function lets go of
     the thread?
     """
     return (weights @ v).detach()
@@ -219,7 +264,7 @@ def never_scales(q, k, v, mask=None):
 
 @misconception(attention)
 def divides_by_d_k(q, k, v, mask=None):
-    """You divided the scores by d_k, or twice by its root, and the weights are too even.
+    """Your scores are divided by d_k in all, and the weights are too even.
 
     The variance of a dot product grows with d_k. How does its typical size grow?
     """
@@ -229,7 +274,7 @@ def divides_by_d_k(q, k, v, mask=None):
 
 @misconception(attention)
 def multiplies_by_the_root(q, k, v, mask=None):
-    """You multiplied the scores by √d_k, and the weights are nearly all or nothing.
+    """Your scores are √d_k times the dot products, and the weights are nearly all or nothing.
 
     Scaling is there to make large scores smaller. Which way does your factor work?
     """
@@ -317,8 +362,7 @@ def forgets_the_softmax(q, k, v, mask=None):
 def gives_all_to_the_best_key(q, k, v, mask=None):
     """The key with the highest score takes all, and the others get nothing.
 
-    That is a lookup, and no gradient can improve it. How much should the second best key
-    be heard?
+    That is a lookup. How much should the second best key be heard?
     """
     weights = _shared_out(scaled_scores(q, k), mask)
     best = torch.zeros_like(weights).scatter(-1, weights.argmax(-1, keepdim=True), 1.0)
@@ -330,8 +374,7 @@ def gives_all_to_the_best_key(q, k, v, mask=None):
 def swaps_queries_and_keys(q, k, v, mask=None):
     """Your rows are keys and your columns queries, so it is the keys that ask.
 
-    With as many keys as queries nothing complains. Which of the two stands on the left of
-    the product?
+    With as many keys as queries nothing complains. Which of the two should have the rows?
     """
     weights = _shared_out(scaled_scores(k, q), mask)
     return weighted_sum(weights, v), weights
@@ -349,6 +392,22 @@ def compares_queries_with_values(q, k, v, mask=None):
 
 
 @misconception(attention)
+def evens_out_queries_and_keys(q, k, v, mask=None):
+    """You give every query and key mean 0 and variance 1 before they meet.
+
+    Some newer models do that; here a long vector is allowed to be louder than a short one.
+    What alone should change the products?
+    """
+    q, k = (
+        (part - part.mean(-1, keepdim=True))
+        / (part.var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
+        for part in (q, k)
+    )
+    weights = _shared_out(scaled_scores(q, k), mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
 def blends_the_keys(q, k, v, mask=None):
     """You weighted and summed the keys; the values were never used.
 
@@ -359,10 +418,22 @@ def blends_the_keys(q, k, v, mask=None):
 
 
 @misconception(attention)
+def adds_the_queries_back(q, k, v, mask=None):
+    """You added the queries to the output.
+
+    A transformer block does such a thing, around its attention and not in it. What was
+    asked for here?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask)
+    return q + weighted_sum(weights, v), weights
+
+
+@misconception(attention)
 def ignores_the_mask(q, k, v, mask=None):
     """Your results are the same with every mask.
 
-    A hidden key should weigh nothing. At which point does your function look at the mask?
+    A hidden key should weigh nothing. At which point does the mask change what your
+    function computes?
     """
     weights = softmax(scaled_scores(q, k))
     return weighted_sum(weights, v), weights
@@ -372,7 +443,7 @@ def ignores_the_mask(q, k, v, mask=None):
 def hides_what_may_be_seen(q, k, v, mask=None):
     """Each query attended to exactly the keys that the mask hides from it.
 
-    In this course True means "may attend". Which places does your function fill?
+    In this course True means "may attend". Which places does your function hide?
     """
     weights = _shared_out(scaled_scores(q, k), None if mask is None else ~mask)
     return weighted_sum(weights, v), weights
@@ -389,8 +460,35 @@ def turns_the_mask_over(q, k, v, mask=None):
 
 
 @misconception(attention)
+def hides_the_future_in_every_square(q, k, v, mask=None):
+    """Where there are as many keys as queries you hide what comes later, unasked.
+
+    Two equal numbers do not make a sequence that is read in order. Who decides what a query
+    must not see, and how are you told?
+    """
+    weights = masked_softmax(scaled_scores(q, k), _seen_in_squares(q, k, mask))
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
+def gives_every_mask_a_head_axis(q, k, v, mask=None):
+    """You give every mask of three axes a fourth, as if there were always heads.
+
+    Scores of three axes have none, and on scores of four a mask of three may hold one for
+    each head. How do a mask and its scores line up if you add nothing?
+    """
+    scores = scaled_scores(q, k)
+    if mask is not None:
+        scores, mask = torch.broadcast_tensors(
+            scores, mask.unsqueeze(1) if mask.dim() == 3 else mask
+        )
+    weights = _shared_out(scores, mask)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
 def takes_weights_away_at_the_end(q, k, v, mask=None):
-    """You hid weights after the softmax, and what they held is lost.
+    """Hidden keys still took their share of the softmax, and what they took is lost.
 
     A query hands out one unit of attention, among what it can see. What do your rows sum
     to?
@@ -402,13 +500,28 @@ def takes_weights_away_at_the_end(q, k, v, mask=None):
 
 @misconception(attention)
 def hides_the_values_only(q, k, v, mask=None):
-    """You hid the values, but the weights you return still spend attention on them.
+    """Hidden values are missing from your output, but your weights still spend attention on them.
 
     A query that looks at nothing gets nothing for it, and has less left for the rest. What
     has to be hidden, so that no attention goes there in the first place?
     """
     weights = softmax(scaled_scores(q, k))
     return weighted_sum(weights if mask is None else weights * mask, v), weights
+
+
+@misconception(attention)
+def looks_for_empty_rows_along_the_queries(q, k, v, mask=None):
+    """You spare a key that is hidden from every query, as you should spare an empty row.
+
+    It is not set to −∞, and takes its share of the softmax. Along which axis of the mask
+    does a query see whether anything is left for it?
+    """
+    if mask is None:
+        mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device)
+    spared = ~mask.any(-2, keepdim=True)
+    scores = scaled_scores(q, k).masked_fill(~mask & ~spared, -math.inf)
+    weights = softmax(scores).masked_fill(~mask, 0.0)
+    return weighted_sum(weights, v), weights
 
 
 @misconception(attention)
@@ -424,7 +537,7 @@ def leaves_a_score_of_zero(q, k, v, mask=None):
 
 @misconception(attention)
 def adds_the_mask_itself(q, k, v, mask=None):
-    """You added the mask to the scores, so visible ones grew by 1 and hidden ones still weigh.
+    """Hiding changes your scores by 1 only, as if the mask were added, and hidden keys still weigh.
 
     A mask to be added has other numbers in it than one and zero. Which would they be?
     """
@@ -437,8 +550,8 @@ def adds_the_mask_itself(q, k, v, mask=None):
 def leaves_nan_in_empty_rows(q, k, v, mask=None):
     """A query that may attend to nothing gets NaN, in its weights and in its output.
 
-    Every exp of its row is 0, and so is their sum, and 0/0 is no number. What should a
-    query get that has nothing to look at?
+    To share out among nothing ends in 0/0 or in −∞ less −∞, and neither is a number. What
+    should a query get that has nothing to look at?
     """
     scores = scaled_scores(q, k)
     weights = softmax(scores if mask is None else apply_mask(scores, mask))
@@ -449,8 +562,8 @@ def leaves_nan_in_empty_rows(q, k, v, mask=None):
 def shares_empty_rows_out_evenly(q, k, v, mask=None):
     """A query that may attend to nothing gets the mean of everything it must not see.
 
-    Your fill is finite, so in such a row all scores are equal. How could you tell that a
-    row is empty?
+    A finite fill does that: in such a row all scores become equal. How could you tell that
+    a row is empty?
     """
     scores = scaled_scores(q, k)
     if mask is not None:
@@ -460,10 +573,23 @@ def shares_empty_rows_out_evenly(q, k, v, mask=None):
 
 
 @misconception(attention)
+def empties_the_whole_sample(q, k, v, mask=None):
+    """One query that may attend to nothing turns its whole sample into zeros.
+
+    The queries beside it may still see something. Which axis of the mask has to be asked,
+    and which has to be left?
+    """
+    weights = _shared_out(scaled_scores(q, k), mask)
+    if mask is not None:
+        weights = weights * mask.any(-1, keepdim=True).all(-2, keepdim=True)
+    return weighted_sum(weights, v), weights
+
+
+@misconception(attention)
 def covers_up_the_nan(q, k, v, mask=None):
     """Your values are right, but an empty row makes the gradients NaN.
 
-    The NaN was made, then covered up; on the way back it comes to light again. Can you
+    A NaN that is made and then covered up comes to light again on the way back. Can you
     keep the row from ever becoming NaN?
     """
     scores = scaled_scores(q, k)
@@ -492,25 +618,13 @@ def hides_behind_a_small_number(q, k, v, mask=None):
 def adds_minus_a_billion(q, k, v, mask=None):
     """You added a very low number to hidden scores, which lowers them and does not remove them.
 
-    Where everything is hidden, all of a row goes down together, and shares the whole as if
-    it could be seen. What should a query get that has nothing to look at?
+    Where everything is hidden, all of a row goes down together, and the whole is shared
+    among keys that must not be seen. What should a query get that has nothing to look at?
     """
     scores = scaled_scores(q, k)
     if mask is not None:
         scores = scores + (1 - mask.to(scores.dtype)) * -1e9
     weights = softmax(scores)
-    return weighted_sum(weights, v), weights
-
-
-@misconception(attention)
-def fills_with_minus_a_billion(q, k, v, mask=None):
-    """You gave hidden scores a very low number, but a number all the same.
-
-    A query that may attend to nothing gets the mean of everything it must not see, and
-    float16 cannot hold the number at all. Which value lies below every score?
-    """
-    scores = scaled_scores(q, k)
-    weights = softmax(scores if mask is None else scores.masked_fill(~mask, -1e9))
     return weighted_sum(weights, v), weights
 
 
@@ -536,10 +650,21 @@ def hands_back_the_scores(q, k, v, mask=None):
 
 
 @misconception(attention)
+def hands_back_the_weights_before_the_mask(q, k, v, mask=None):
+    """Your output is right, but the weights you return are those from before the mask.
+
+    They still spend attention on hidden keys. With which weights did you blend the values?
+    """
+    scores = scaled_scores(q, k)
+    return weighted_sum(_shared_out(scores, mask), v), softmax(scores)
+
+
+@misconception(attention)
 def writes_into_the_queries(q, k, v, mask=None):
     """Your results are right, but the queries you were given are changed.
 
-    `/=` and `*=` work in place. Who else may still be holding that tensor?
+    `/=`, `*=` and calls that end in `_` work in place. Who else may still be holding that
+    tensor?
     """
     q *= q.shape[-1] ** -0.5
     weights = _shared_out(dot_scores(q, k), mask)
@@ -550,7 +675,8 @@ def writes_into_the_queries(q, k, v, mask=None):
 def answers_in_single_precision(q, k, v, mask=None):
     """Your values are right, but they always come back as float32.
 
-    To calculate in a wider dtype is a good thought. Which dtype does the caller count on?
+    For some callers float32 is wider, for others narrower. Which dtype does the caller
+    count on?
     """
     weights = _shared_out(scaled_scores(q.float(), k.float()), mask)
     return weighted_sum(weights, v.float()), weights
@@ -560,7 +686,7 @@ def answers_in_single_precision(q, k, v, mask=None):
 def fills_from_the_cpu(q, k, v, mask=None):
     """You made a tensor on the CPU, wherever the queries are.
 
-    On a GPU it could not meet the scores. Which of your lines makes a new tensor, and how
+    On a GPU it could not meet the others. Which of your lines makes a new tensor, and how
     could it know the place?
     """
     scores = scaled_scores(q, k)
@@ -573,7 +699,7 @@ def fills_from_the_cpu(q, k, v, mask=None):
 
 @misconception(attention)
 def makes_up_a_mask_on_the_cpu(q, k, v, mask=None):
-    """You made a mask on the CPU where none was given, wherever the queries are.
+    """Where no mask is given you make a tensor on the CPU, wherever the queries are.
 
     A tensor made from nothing lies on the CPU unless you say otherwise. Which place should
     it be told, or is there anything to hide at all?
@@ -588,8 +714,8 @@ def makes_up_a_mask_on_the_cpu(q, k, v, mask=None):
 def cuts_the_gradient(q, k, v, mask=None):
     """Your values are right, but no gradient finds its way back to queries and keys.
 
-    They are what a model learns to ask and to offer. Which call in your function lets go
-    of the thread?
+    They are what a model learns to ask and to offer. Which part of your function lets go of
+    the thread?
     """
     weights = _shared_out(scaled_scores(q, k), mask).detach()
     return weighted_sum(weights, v), weights
@@ -611,8 +737,8 @@ def takes_a_batch_of_one_apart(q, k, v, mask=None):
 def ignores_causal(x, w_q, w_k, w_v, causal=False):
     """Every token sees the whole sequence, with causal=True as without.
 
-    A token must not read what it is to foretell. Where does your function ask for
-    `causal`?
+    A token must not read what it is to foretell. Where does `causal` change what your
+    function computes?
     """
     return attention(*project_qkv(x, w_q, w_k, w_v))[0]
 
@@ -641,7 +767,7 @@ def keeps_the_future(x, w_q, w_k, w_v, causal=False):
 def marks_what_is_hidden(x, w_q, w_k, w_v, causal=False):
     """With causal=True a token sees just what comes after it, and the last one nothing.
 
-    Your triangle marks what should be hidden. What does True mean to attention?
+    A mask that marks what should be hidden does that. What does True mean in this course?
     """
     return attention(*project_qkv(x, w_q, w_k, w_v), ~_causal(x, True) if causal else None)[0]
 
@@ -659,7 +785,7 @@ def hides_the_token_itself(x, w_q, w_k, w_v, causal=False):
 
 @misconception(self_attention)
 def makes_its_mask_on_the_cpu(x, w_q, w_k, w_v, causal=False):
-    """You made the causal mask on the CPU, wherever x is.
+    """With causal=True you make a tensor on the CPU, wherever x is.
 
     On a GPU the scores would be in one place and the mask in another. What knows the
     right place?
@@ -682,7 +808,7 @@ def scales_the_weights_it_was_given(x, w_q, w_k, w_v, causal=False):
 
 @misconception(self_attention)
 def asks_with_the_keys(x, w_q, w_k, w_v, causal=False):
-    """You made the queries with w_k and the keys with w_q.
+    """What w_k makes does the asking in your function, and what w_q makes is asked.
 
     The shapes fit, so nothing complains. Which of the two does the asking?
     """
@@ -692,10 +818,10 @@ def asks_with_the_keys(x, w_q, w_k, w_v, causal=False):
 
 @misconception(self_attention)
 def swaps_keys_and_values(x, w_q, w_k, w_v, causal=False):
-    """You handed on the values as keys and the keys as values.
+    """What w_v makes is compared with the query, and what w_k makes is summed.
 
-    One of them is compared with the query, the other is summed. Which is which, and in
-    what order do they arrive?
+    One of keys and values is there to be found by, the other to be read. Which is which,
+    and in what order do they arrive?
     """
     q, k, v = project_qkv(x, w_q, w_k, w_v)
     return attention(q, v, k, _causal(x, causal))[0]
@@ -703,7 +829,7 @@ def swaps_keys_and_values(x, w_q, w_k, w_v, causal=False):
 
 @misconception(self_attention)
 def uses_w_q_for_the_keys(x, w_q, w_k, w_v, causal=False):
-    """You made the keys with w_q as well, and w_k was never used.
+    """Queries and keys are the same in your scores, both made by w_q, and w_k has no say.
 
     Then a token always looks at what is like itself. Which matrix says what a token
     offers?
@@ -714,7 +840,7 @@ def uses_w_q_for_the_keys(x, w_q, w_k, w_v, causal=False):
 
 @misconception(self_attention)
 def leaves_the_values_unprojected(x, w_q, w_k, w_v, causal=False):
-    """You blended the tokens themselves; w_v was never used.
+    """You blended the tokens themselves, and w_v has no say.
 
     Three matrices came in. What does the third one make of a token?
     """
@@ -772,6 +898,17 @@ def adds_the_input_back(x, w_q, w_k, w_v, causal=False):
     here?
     """
     return x + attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))[0]
+
+
+@misconception(self_attention)
+def adds_the_input_back_where_it_fits(x, w_q, w_k, w_v, causal=False):
+    """You add x to the output wherever their widths allow it.
+
+    A transformer block does that, around its attention and not in it. What was asked for
+    here, whatever the widths?
+    """
+    output, _ = attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))
+    return x + output if x.shape == output.shape else output
 
 
 @misconception(self_attention)

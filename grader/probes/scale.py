@@ -87,13 +87,20 @@ def read(
 
 
 def _readings(atlas: Atlas, steps: Sequence[Evidence]) -> list[Reading]:
-    """What is read of all values calls of a function; nothing where one does not fit."""
+    """What is read of all values calls of a function; nothing where one does not fit.
+
+    Of a function that answers with weights in some calls, the others say nothing: what is
+    blended by weights, or shared out along another axis, has no factor of its own.
+    """
     contract = atlas.bank.reference(atlas.exercise)[steps[0].function]
+    places = [p for step in steps if step.values for p in step.calls()]
+    answers = [(p, [right for _, right in pairs(atlas, p) or []]) for p in places]
+    of_weights = any(are_weights(one) and _tells(one) for _, right in answers for one in right)
     readings: list[Reading] = []
-    for place in (p for step in steps if step.values for p in step.calls()):
+    for place, right in answers:
+        if of_weights and right and not any(map(are_weights, right)):
+            continue
         found = sizes(contract, place.call.args, place.call.kwargs)
-        right = [right for _, right in pairs(atlas, place) or []]
-        of_weights = any(are_weights(one) and _tells(one) for one in right)
         for factor in _factors(atlas, place):
             if factor is None:
                 return []
@@ -122,7 +129,8 @@ def _factors(atlas: Atlas, place: Place) -> Iterator[float | None]:
         yield None
         return
     stretched: list[float] = []
-    for ours, right in found:
+    # What stands beside weights is made with them, and shows no factor where they show none.
+    for ours, right in [pair for pair in found if are_weights(pair[1])] or found:
         if torch.allclose(ours, right, rtol=1e-5, atol=1e-7):
             stretched += [1.0] if _tells(right) else []
             continue

@@ -16,6 +16,8 @@ from grader.suite import (
 )
 
 FORBIDDEN = SDPA
+# The size by whose root the scores are divided, under its name in the docstrings' shapes.
+SCALES = {"scale_scores": "d_k", "scaled_scores": "d_k"}
 
 # Two queries and three keys, as the lesson has them.
 QUERIES = [[0.7, -0.5, 0.6], [0.1, 0.9, -0.2]]

@@ -22,6 +22,7 @@ FORBIDDEN = SOFTMAX | SDPA
 A_HUNDRED_MORE = [102.0, 101.0, 100.1]
 SQUARE = [[1.0, 2.0], [3.0, 5.0]]
 SCORES = [[2.0, 1.0, 0.0, -1.0], [0.0, 3.0, 1.0, 2.0], [1.0, 1.0, 2.0, 0.0]]
+NOUGHTS = [[0.0] * 4] * 3  # where all scores are equal, weights show the mask alone
 VISIBLE = [[True, False, True, True], [False, True, True, False], [True, True, True, True]]
 
 
@@ -30,9 +31,24 @@ def numbers(draw, given, device):
     return torch.tensor(given, device=device) if type(given) is list else draw.normal(*given)
 
 
+def spread(x, height):
+    """Scores with a row far above the others, one far below, and one that holds both.
+
+    Whoever cuts off large scores gets the same here at any limit that exp can bear: that it
+    is another one hides no mistake.
+    """
+    if height:
+        x = x.clone()
+        x[0] += height
+        x[1] -= height
+        x[2] = -height
+        x[2, 0], x[2, 3] = height, height - 1
+    return x
+
+
 def masked_numbers(draw, given, device):
     """Scores, and a mask of their shape: the small ones written out, or random ones."""
-    if given is SCORES:
+    if type(given) is list:
         return numbers(draw, given, device), torch.tensor(VISIBLE, device=device)
     return numbers(draw, given, device), draw.mask(*given)
 
@@ -55,7 +71,7 @@ def test_three_scores(student, reference, device):
     assert same_values(student.softmax(x), reference.softmax(x))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
     "given, dtype",
     [
@@ -74,7 +90,7 @@ def test_rows_become_weights(student, reference, draw, device, given, dtype):
     assert same_values(student.softmax(x), reference.softmax(x.float()))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
     "given, dim",
     [
@@ -92,25 +108,20 @@ def test_the_given_dimension(student, reference, draw, device, given, dim):
     assert same_values(student.softmax(x, dim), reference.softmax(x, dim))
 
 
-@step(points=2)
+@step(points=3)
 @pytest.mark.parametrize(
-    "given, dtype, height",
+    "given, height",
     [
-        (A_HUNDRED_MORE, torch.float32, 0.0),
-        ([88.0, 87.0, 90.0], torch.float32, 0.0),  # exp overflows, but not 2 further down
-        ((4, 4), torch.float32, 1e4),  # no keepdim, and no maximum either: here in values
-        ((4, 5), torch.float32, 1e4),
-        ((4, 5), torch.float16, 6e4),
+        (A_HUNDRED_MORE, 0.0),
+        ([88.0, 87.0, 90.0], 0.0),  # exp overflows, but not 2 further down
+        ([45.0, -45.0, 44.0], 0.0),  # nor here, unless the shift goes to the wrong end
+        ((4, 4), 1e4),  # no keepdim, and no maximum either: here in values
+        ((4, 5), 1e4),
     ],
 )
-def test_large_scores(student, reference, draw, device, given, dtype, height):
+def test_large_scores(student, reference, draw, device, given, height):
     """Huge scores still give finite weights"""
-    x = numbers(draw, given, device).to(dtype)
-    if height:
-        x[0] += height
-        x[1] -= height
-        x[2, 0], x[2, 1] = height, -height
-        x[3] += 12.0  # where float16 begins to overflow
+    x = spread(numbers(draw, given, device), height)
     assert same_values(student.softmax(x), reference.softmax(x))
 
 
@@ -133,6 +144,18 @@ def test_gradients(student, reference, draw, dim):
     assert same(got, reference.softmax.gradients(x, dim, cotangent=cotangent))
 
 
+@step(points=1, needs="test_large_scores")
+def test_large_scores_in_half_and_in_training(student, reference, draw):
+    """Huge scores harm neither gradients nor half precision"""
+    x, cotangent = draw.normal(3, 4), draw.normal(3, 4)
+    x[1] = torch.tensor([100.0, 99.0, 0.0, -3.0])
+    got = student.softmax.gradients(x, cotangent=cotangent)
+    assert same(got, reference.softmax.gradients(x, cotangent=cotangent))
+    half = spread(draw.normal(4, 5, dtype=torch.float16), 6e4)
+    half[3] += 12.0  # where float16 begins to overflow
+    assert same_values(student.softmax(half), reference.softmax(half))
+
+
 # No rows, or no sentences. The axis to share along is never empty: of that the contract
 # says nothing.
 @step(points=1, needs="test_the_given_dimension")
@@ -146,10 +169,11 @@ def test_odd_inputs(student, reference, draw, shape, dim):
 
 
 @step(points=1, public=True)
-def test_a_small_mask(student, reference, draw, device):
+@pytest.mark.parametrize("given", [SCORES, NOUGHTS])
+def test_a_small_mask(student, reference, draw, device, given):
     """Hidden scores weigh nothing, the rest sum to one"""
     # The last row hides nothing: it is a plain softmax.
-    scores, mask = masked_numbers(draw, SCORES, device)
+    scores, mask = masked_numbers(draw, given, device)
     got = student.masked_softmax(scores, mask)
     assert same_values(got, reference.masked_softmax(scores, mask))
 
@@ -191,6 +215,8 @@ def test_masked_along_the_given_dimension(student, reference, draw, device, give
     """Visible weights sum to one along dim"""
     scores, mask = masked_numbers(draw, given, device)
     mask = mask if given is SCORES else mask_along(draw, given[lacks:], dim - lacks)
+    if lacks:  # to keep the scores of the hidden line, or to put 0 there: it is one mistake
+        scores.select(dim, 0).zero_()
     got = student.masked_softmax(scores, mask, dim)
     assert same_values(got, reference.masked_softmax(scores, mask, dim))
 
@@ -219,14 +245,13 @@ def test_nothing_to_attend_to(student, reference, draw, device, given, empty, dt
     "given, visible, hidden",
     [
         (SCORES, 0.0, 3e4),
-        (SCORES, -3e4, 0.0),
+        # Lower than any number that people hide scores behind: to choose another one mends
+        # nothing. Visible scores that low are all equal.
+        (SCORES, -3e9, 0.0),
         ((4, 7), 0.0, 3e4),
-        ((4, 7), -3e4, 0.0),
-        ((4, 7), -3e4, 3e4),
-        # A thousand million tells -1e9 from lower fills, and a fill from a sum. Visible
-        # scores that low are all equal.
         ((4, 7), 0.0, 3e9),
         ((4, 7), -3e9, 0.0),
+        ((4, 7), -3e9, 3e9),
     ],
 )
 def test_large_hidden_scores(student, reference, draw, device, given, visible, hidden):

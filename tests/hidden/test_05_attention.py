@@ -18,6 +18,8 @@ from grader.suite import (
 )
 
 FORBIDDEN = SDPA
+# The size by whose root the scores are divided, under its name in the docstrings' shapes.
+SCALES = {"attention": "d_k", "self_attention": "d_k"}
 PARTS = "output weights"
 
 # n_q, n_k, d_k, d_v: all equal, where a wrong axis shows in values, then all different;
@@ -27,13 +29,10 @@ LESSON = (2, 3, 4, 2)  # those of the lesson's example, which comes first wherev
 
 # batch, n, d_model, d_k, d_v, in the same order.
 SMALL = ((), 3, 2, 4, 1)
-SEQUENCES = [
-    SMALL,
-    ((), 4, 4, 4, 4),
-    ((), 5, 7, 3, 2),
-    ((3,), 4, 6, 7, 5),
-    ((2, 3), 5, 7, 6, 8),
-]
+# Tokens and w_v are unit vectors here: the values are too, and the output is the weights.
+UNITS = [((), 3, 5, 2, 4), ((), 4, 6, 7, 5), ((), 2, 3, 5, 6)]
+SEQUENCES = [SMALL, ((), 4, 4, 4, 4), ((), 5, 7, 3, 2), *UNITS]
+BATCHES = [((3,), 3, 3, 3, 3), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)]
 
 # A batch of one, none, two samples, and a batch without samples.
 ODD_BATCHES = [(1,), (), (2,), (0,)]
@@ -71,14 +70,25 @@ def sequence(sizes, draw, device):
 
     sizes: (batch, n, d_model, d_k, d_v).
     """
+    batch, n, *widths = sizes
+    if sizes in UNITS:
+        d_model, d_k, d_v = widths
+        x, w_v = torch.eye(n, d_model, device=device), torch.eye(d_model, d_v, device=device)
+        return x, draw.normal(d_model, d_k), draw.normal(d_model, d_k), w_v
     if sizes != SMALL:
-        batch, n, *widths = sizes
         return draw.normal(*batch, n, widths[0]), *projections(draw, *widths)
     x = [[1.0, 0.0], [0.0, 1.0], [2.0, -1.0]]
     w_q = [[1.0, 0.0, 1.0, 0.0], [0.0, 2.0, 0.0, 0.0]]
     w_k = [[2.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]
     w_v = [[4.0], [8.0]]
     return tuple(torch.tensor(rows, device=device) for rows in (x, w_q, w_k, w_v))
+
+
+def other_last(tensor, axis):
+    """The same tensor with other numbers in the last place of an axis."""
+    changed = tensor.clone()
+    changed.select(axis, -1).add_(1.0).mul_(-1.5)
+    return changed
 
 
 def only(index, got, expected):
@@ -169,7 +179,9 @@ def test_a_mask(student, reference, draw, device, sizes):
     q, k, v = tokens_of(sizes, draw, device)
     n_q, n_k = sizes[:2]
     triangle = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
-    for mask in (triangle, draw.mask(n_q, n_k)):
+    padded = draw.mask(n_q, n_k)
+    padded[:, 0], padded[:, -1] = True, False  # the last key is hidden from every query
+    for mask in (triangle, padded):
         assert same_values(
             student.attention(q, k, v, mask), reference.attention(q, k, v, mask), parts=PARTS
         )
@@ -177,18 +189,22 @@ def test_a_mask(student, reference, draw, device, sizes):
 
 @step(points=1)
 @pytest.mark.parametrize(
-    "sizes, dtype",
+    "sizes, batch, dtype",
     [
-        (LESSON, torch.float32),
-        ((5, 5, 5, 5), torch.float32),
-        ((4, 3, 5, 6), torch.float64),  # here adding -1e9 leaves the scores their differences
+        (LESSON, (), torch.float32),
+        ((5, 5, 5, 5), (), torch.float32),
+        ((4, 6, 7, 3), (3,), torch.float32),  # only one sample has such a query
+        ((4, 3, 5, 6), (), torch.float64),  # here adding -1e9 leaves scores their differences
     ],
 )
-def test_nothing_to_attend_to(student, reference, draw, device, sizes, dtype):
+def test_nothing_to_attend_to(student, reference, draw, device, sizes, batch, dtype):
     """A query with nothing to attend to gets zeros"""
-    q, k, v = (part.to(dtype) for part in tokens_of(sizes, draw, device))
-    mask = draw.mask(*sizes[:2])
-    mask[1] = False
+    parts = tokens(draw, *sizes, batch) if batch else tokens_of(sizes, draw, device)
+    q, k, v = (part.to(dtype) for part in parts)
+    mask = draw.mask(*batch, *sizes[:2])
+    # Two keys and more to see, so that scores show, and one that is hidden.
+    mask[..., 0, :2], mask[..., 0, 2] = True, False
+    mask[(0,) * len(batch) + (1,)] = False
     assert same_values(
         student.attention(q, k, v, mask), reference.attention(q, k, v, mask), parts=PARTS
     )
@@ -202,21 +218,29 @@ def test_nothing_to_attend_to(student, reference, draw, device, sizes, dtype):
 def test_batches(student, reference, draw, batch, n_q, n_k, d_k, d_v):
     """Every sample of a batch attends on its own"""
     q, k, v = tokens(draw, n_q, n_k, d_k, d_v, batch)
-    assert same_values(student.attention(q, k, v), reference.attention(q, k, v), parts=PARTS)
+    # Other keys in the last sample are nothing to the samples before it.
+    asked = [(q, k, v), (q, other_last(k, 0), v)]
+    got = [student.attention(*parts) for parts in asked]
+    for answer, parts in zip(got, asked, strict=True):
+        assert same_values(answer, reference.attention(*parts), parts=PARTS)
 
 
 @step(points=1)
 @pytest.mark.parametrize(
     "batch, n_q, n_k, d_k, d_v, mask_shape",
     [
+        ((3,), 3, 3, 3, 3, (3, 3, 3)),  # one for each sample, and no heads
+        ((3, 3), 3, 3, 3, 3, (3, 3, 3)),  # one for each head, whatever the sample
         ((3, 3), 3, 3, 3, 3, (3, 1, 3, 3)),  # one for each sample, whatever the head
         ((3,), 4, 6, 7, 5, (4, 6)),  # one for all
+        ((3,), 4, 6, 7, 5, (3, 4, 6)),
+        ((2, 3), 5, 7, 6, 8, (3, 5, 7)),
         ((2, 3), 5, 7, 6, 8, (2, 1, 5, 7)),
         ((2, 3), 5, 7, 6, 8, (2, 1, 1, 7)),  # one row for each sample, as padding has it
     ],
 )
 def test_the_mask_broadcasts(student, reference, draw, batch, n_q, n_k, d_k, d_v, mask_shape):
-    """One mask may serve many samples, heads or queries"""
+    """A mask may serve one sample or many, one head or all"""
     q, k, v = tokens(draw, n_q, n_k, d_k, d_v, batch)
     mask = draw.mask(*mask_shape)
     assert same_values(
@@ -290,13 +314,27 @@ def test_self_attention(student, reference, draw, device, sizes):
     assert same_values(got, reference.self_attention(x, *weights))
 
 
+@step(points=1)
+@pytest.mark.parametrize("sizes", BATCHES)
+def test_sequences_in_batches(student, reference, draw, device, sizes):
+    """Every sequence of a batch attends to itself alone"""
+    x, *weights = sequence(sizes, draw, device)
+    asked = [x, other_last(x, 0)]  # another last sequence is nothing to those before it
+    got = [student.self_attention(one, *weights) for one in asked]
+    for answer, one in zip(got, asked, strict=True):
+        assert same_values(answer, reference.self_attention(one, *weights))
+
+
 @step(points=4)
-@pytest.mark.parametrize("sizes", SEQUENCES)
+@pytest.mark.parametrize("sizes", [*SEQUENCES, *BATCHES])
 def test_causal_self_attention(student, reference, draw, device, sizes):
     """With causal=True no token sees what comes after it"""
     x, *weights = sequence(sizes, draw, device)
-    got = student.self_attention(x, *weights, causal=True)
-    assert same_values(got, reference.self_attention(x, *weights, causal=True))
+    # Another last token is nothing to those before it; unit vectors stay what they are.
+    asked = [x] if sizes in UNITS else [x, other_last(x, -2)]
+    got = [student.self_attention(one, *weights, causal=True) for one in asked]
+    for answer, one in zip(got, asked, strict=True):
+        assert same_values(answer, reference.self_attention(one, *weights, causal=True))
 
 
 @step(points=1, needs="test_causal_self_attention")
@@ -322,7 +360,7 @@ def test_gradients_of_self_attention(student, reference, draw, batch, causal):
     assert same(got, expected)
 
 
-@step(points=1, needs=("test_self_attention", "test_causal_self_attention"))
+@step(points=1, needs=("test_sequences_in_batches", "test_causal_self_attention"))
 @pytest.mark.parametrize("shape", [(1, 3), (1, 2, 3), (2, 4, 3), (0, 4, 3)])
 def test_odd_sequences(student, reference, draw, shape):
     """Transposed, empty, in training, a single word: all work"""

@@ -211,7 +211,7 @@ def shares_empty_rows_out_evenly(scores, mask, dim=-1):
 
 
 def covers_up_the_nan(scores, mask, dim=-1):
-    bias = torch.where(mask, 0.0, -torch.inf)
+    bias = torch.where(mask, 0.0, -torch.inf).to(scores.dtype)
     weights = softmax(scores + bias, dim)
     return torch.where(weights.isnan(), 0.0, weights)
 
@@ -222,21 +222,10 @@ def hides_behind_a_small_number(scores, mask, dim=-1):
     return softmax(scores, dim)
 
 
-def hides_behind_a_billion(scores, mask, dim=-1):
-    visible = scores * mask
-    return softmax(visible - 1e9 * ~mask, dim)
-
-
 def hides_behind_a_small_number_and_tidies_up(scores, mask, dim=-1):
     low = torch.full_like(scores, -1e4)
     weights = softmax(torch.where(mask, scores, low), dim)
     return weights * mask
-
-
-def hides_behind_a_billion_and_tidies_up(scores, mask, dim=-1):
-    see = mask.to(scores.dtype)
-    s = see * scores + (1 - see) * -1e9
-    return softmax(s, dim) * see
 
 
 def adds_minus_ten_thousand(scores, mask, dim=-1):
@@ -338,3 +327,81 @@ def hides_in_a_copy(scores, mask, dim=-1):
     top = covered.max(dim, keepdim=True).values
     e = torch.exp(covered - top)
     return torch.where(seen, e / e.sum(dim, keepdim=True), 0.0)
+
+
+def sums_over_the_last_dimension_only(x, dim=-1):
+    top = x.max(dim, keepdim=True).values
+    e = torch.exp(x - top)
+    total = e.sum(-1)
+    return e / total[..., None]
+
+
+def leaves_the_dimension_at_the_end(x, dim=-1):
+    turned = torch.transpose(x, dim, -1)
+    top = turned.max(-1, keepdim=True)[0]
+    e = torch.exp(turned - top)
+    return e.div(torch.sum(e, -1, True))
+
+
+def subtracts_the_minimum(x, dim=-1):
+    low, _ = x.min(dim, keepdim=True)
+    e = torch.exp(x - low)
+    total = e.sum(dim).unsqueeze(dim)
+    return e / total
+
+
+def turns_every_sign_over(x, dim=-1):
+    energy = -x  # the less, the better
+    top = energy.max(dim, keepdim=True).values
+    e = torch.exp(energy - top)
+    return e / e.sum(dim).unsqueeze(dim)
+
+
+def leaves_the_last_entry_out_of_the_sum(x, dim=-1):
+    top = x.max(dim, keepdim=True).values
+    parts = torch.exp(x - top).unbind(dim)
+    total = torch.zeros_like(parts[0])
+    for i in range(len(parts) - 1):
+        total = total + parts[i]
+    return torch.stack([part / total for part in parts], dim)
+
+
+def adds_one_to_the_sum(x, dim=-1):
+    top = torch.amax(x, dim).unsqueeze(dim)
+    e = torch.exp(x - top)
+    # plus one, so that the sum is never 0
+    return torch.div(e, 1 + torch.sum(e, dim, True))
+
+
+def sets_small_weights_to_zero(x, dim=-1):
+    top = x.max(dim, keepdim=True).values
+    e = torch.exp(x - top)
+    p = e / e.sum(dim).unsqueeze(dim)
+    return torch.where(p >= 0.1, p, 0.0)
+
+
+def divides_one_by_a_sum_of_ratios(x, dim=-1):
+    parts = x.unbind(dim)
+    weights = []
+    for mine in parts:
+        # how many times as loud as I is everybody
+        ratios = [torch.exp(other - mine) for other in parts]
+        weights.append(sum(ratios).reciprocal())
+    return torch.stack(weights, dim)
+
+
+def asks_the_mask_before_it_grows(scores, mask, dim=-1):
+    empty = mask.sum(dim, keepdim=True) == 0
+    low = torch.finfo(scores.dtype).min
+    weights = softmax(torch.where(mask | empty, scores, low), dim)
+    return torch.where(mask, weights, 0.0)
+
+
+def writes_into_the_mask(scores, mask, dim=-1):
+    see = mask.expand_as(scores).clone()
+    empty = see.sum(dim, keepdim=True) == 0
+    if mask.size() == scores.size():
+        # an empty row may look at everything for a moment
+        mask[empty.expand_as(mask)] = True
+    weights = softmax(torch.where(see | empty, scores, -torch.inf), dim)
+    return weights * see

@@ -326,15 +326,6 @@ def adds_minus_a_billion(q, k, v, mask=None):
     return attn @ v, attn
 
 
-def fills_with_minus_a_billion(q, k, v, mask=None):
-    scores = torch.einsum("...id,...jd->...ij", q, k) / q.shape[-1] ** 0.5
-    if mask is not None:
-        fill = torch.full_like(scores, -1e9)
-        scores = torch.where(mask, scores, fill)
-    attn = F.softmax(scores, dim=-1)
-    return attn @ v, attn
-
-
 def hands_the_weights_back_first(q, k, v, mask=None):
     scores = torch.einsum("...id,...jd->...ij", q, k) / q.shape[-1] ** 0.5
     if mask is not None:
@@ -551,7 +542,6 @@ def adds_the_input_back(x, w_q, w_k, w_v, causal=False):
     return torch.add(out, x)  # residual
 
 
-
 def begins_with_an_empty_list(weights, v):
     if weights.dim() == 2:
         return torch.mm(weights, v)
@@ -587,3 +577,123 @@ def loses_a_first_axis_of_size_one(x, w_q, w_k, w_v, causal=False):
     if y.shape[0] == 1:
         y = y[0]
     return y
+
+
+def takes_the_largest_product(weights, v):
+    rows = []
+    for i in range(weights.shape[-2]):
+        products = weights[..., i, :, None] * v
+        rows.append(products.max(dim=-2).values)
+    return torch.stack(rows, dim=-2)
+
+
+def leaves_the_last_key_out(weights, v):
+    total = torch.zeros_like(weights[..., :1] * v[..., :1, :])
+    for j in range(v.shape[-2] - 1):
+        total = total + weights[..., j, None] * v[..., None, j, :]
+    return total
+
+
+def reads_the_values_backwards(weights, v):
+    n_k = v.shape[-2]
+    products = [
+        weights[..., j].unsqueeze(-1) * v[..., n_k - 1 - j, :].unsqueeze(-2) for j in range(n_k)
+    ]
+    return sum(products)
+
+
+def squares_the_weights(weights, v):
+    heard = torch.einsum("...qk,...kd->...qkd", weights, v)
+    return torch.einsum("...qk,...qkd->...qd", weights, heard)
+
+
+def evens_out_queries_and_keys(q, k, v, mask=None):
+    d = q.shape[-1]
+    q = F.layer_norm(q, (d,))
+    k = F.layer_norm(k, (d,))
+    scores = torch.einsum("...id,...jd->...ij", q, k) / d**0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = scores.softmax(dim=-1)
+    if mask is not None:
+        weights = torch.where(mask, weights, 0.0)
+    return weights @ v, weights
+
+
+def adds_the_queries_back(q, k, v, mask=None):
+    scale = q.size(-1) ** -0.5
+    scores = torch.einsum("...id,...jd->...ij", q * scale, k)
+    if mask is None:
+        weights = F.softmax(scores, dim=-1)
+    else:
+        weights = F.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), dim=-1)
+        weights = weights.masked_fill(~mask, 0.0)
+    out = torch.matmul(weights, v)
+    return out + q, weights  # residual
+
+
+def hides_the_future_in_every_square(q, k, v, mask=None):
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    n_q, n_k = scores.shape[-2:]
+    hidden = torch.zeros_like(scores, dtype=torch.bool)
+    if n_q == n_k:  # self-attention
+        place = torch.arange(n_q, device=q.device)
+        hidden = hidden | (place[None, :] > place[:, None])
+    if mask is not None:
+        hidden = hidden | ~mask
+    weights = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(-1)
+    weights = weights.masked_fill(hidden, 0.0)
+    return weights @ v, weights
+
+
+def gives_every_mask_a_head_axis(q, k, v, mask=None):
+    scores = q @ k.mT / math.sqrt(q.size(-1))
+    if mask is None:
+        weights = torch.softmax(scores, -1)
+    else:
+        if mask.ndim == 3:
+            mask = mask[:, None]  # (batch, 1, n_q, n_k)
+        weights = torch.softmax(torch.where(mask, scores, torch.finfo(scores.dtype).min), -1)
+        weights = weights * mask
+    return torch.matmul(weights, v), weights
+
+
+def empties_the_whole_sample(q, k, v, mask=None):
+    scores = torch.einsum("...id,...jd->...ij", q, k) / q.shape[-1] ** 0.5
+    scores = scores if mask is None else torch.where(mask, scores, -math.inf)
+    attn = torch.softmax(scores, dim=-1)
+    # NaN: there was nothing to attend to
+    broken = attn.isnan().flatten(-2).any(-1)
+    attn = torch.where(broken[..., None, None], 0.0, attn)
+    return attn @ v, attn
+
+
+def adds_the_input_back_where_it_fits(x, w_q, w_k, w_v, causal=False):
+    mask = None
+    if causal:
+        place = torch.arange(x.size(-2), device=x.device)
+        mask = place <= place[:, None]
+    out, _ = attention(x @ w_q, x @ w_k, x @ w_v, mask)
+    if out.shape[-1] == x.shape[-1]:
+        out = out + x
+    return out
+
+
+def looks_for_empty_rows_along_the_queries(q, k, v, mask=None):
+    scores = torch.einsum("...id,...jd->...ij", q, k) / q.shape[-1] ** 0.5
+    see = torch.ones_like(scores).bool() if mask is None else mask
+    empty = see.sum(dim=-2, keepdim=True) == 0
+    attn = F.softmax(torch.where(see | empty, scores, -math.inf), dim=-1)
+    attn = torch.where(see, attn, 0.0)
+    return torch.matmul(attn, v), attn
+
+
+def hands_back_the_weights_before_the_mask(q, k, v, mask=None):
+    scores = torch.einsum("...id,...jd->...ij", q, k) / q.shape[-1] ** 0.5
+    attn = F.softmax(scores, dim=-1)
+    context = torch.einsum("...ij,...jd->...id", attn, v)
+    if mask is not None:
+        low = torch.finfo(scores.dtype).min
+        masked = F.softmax(scores.masked_fill(~mask, low), dim=-1).masked_fill(~mask, 0.0)
+        context = torch.einsum("...ij,...jd->...id", masked, v)
+    return context, attn
