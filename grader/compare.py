@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from grader import words
-from grader.patterns import pattern
+from grader.patterns import LARGEST, pattern, pattern_of_shapes
 
 # How many rounding errors of a dtype, times the root of the longest axis, still count as
 # equal. Half precision gets few: its rounding errors are visible numbers. Double precision
@@ -128,7 +128,7 @@ def _of_tensors(
             f"{_upper(where)} has shape {words.shape(got)} "
             f"where {words.shape(expected)} was expected."
         )
-        return Difference("shape", says, got, expected)
+        return Difference("shape", says, got, expected, pattern_of_shapes(got, expected, _agree))
     # A meta tensor has no values: one that nobody asked for is a difference of its own.
     meta = "meta" in (got.device.type, expected.device.type)
     if not values_only or meta:
@@ -171,6 +171,13 @@ def agreement(got: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     close = (ours - theirs).abs() <= allowed
     alike = (ours == theirs) | (ours.isnan() & theirs.isnan())  # infinities, NaN where asked
     return torch.where(finite, close | alike, alike)
+
+
+def _agree(got: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether two tensors of one shape agree throughout, as far as it is looked at."""
+    if "meta" in (got.device.type, expected.device.type) or expected.numel() > LARGEST:
+        return False
+    return bool(agreement(got, expected).all())
 
 
 def _comparable(tensor: torch.Tensor) -> torch.Tensor:

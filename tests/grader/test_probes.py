@@ -740,7 +740,7 @@ def attention(q, k, v, mask=None):
         scores = scores.masked_fill(~mask, -math.inf)
     weights = torch.softmax(scores, -1).nan_to_num(0.0)
     return weights @ v, weights
-""", "1.3·√d_k"),
+""", "by 1.3, where"),
         ("04", """
 def masked_softmax(scores, mask, dim=-1):
     return torch.softmax(scores.masked_fill(~mask, -6.0), dim)
