@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import types
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -56,7 +57,7 @@ class Bank:
     course: Course
     _solutions: dict[str, Solution] = field(default_factory=dict)
     _right: dict[str, Namespace] = field(default_factory=dict)  # executions shared by variants
-    _reach: dict[tuple[str, str, frozenset[str]], frozenset[str]] = field(default_factory=dict)
+    _reach: dict[tuple[str, str, frozenset[str]], dict[str, int]] = field(default_factory=dict)
 
     def solution(self, exercise: Exercise) -> Solution:
         """The solution of an exercise; raises `CourseFault` where it cannot be compiled."""
@@ -92,21 +93,23 @@ class Bank:
 
     def reach(
         self, exercise: Exercise, name: str, without: frozenset[str] = frozenset()
-    ) -> frozenset[str]:
-        """What a function builds on, itself included, as "02_scaled_scores.dot_scores".
+    ) -> Mapping[str, int]:
+        """What a function builds on, as "02_scaled_scores.dot_scores", and over how many steps.
 
-        without: what is not to be passed through.
+        The function itself is there too, at 0. without: what is not to be passed through.
         """
         key = (exercise.id, name, without)
         if key not in self._reach:
-            found, waiting = {f"{exercise.id}.{name}"}, [(exercise, name)]
+            found, waiting = {f"{exercise.id}.{name}": 0}, deque([(exercise, name)])
             while waiting:
-                for part in self._parts(*waiting.pop()):
+                owner, one = waiting.popleft()
+                steps = found[f"{owner.id}.{one}"] + 1
+                for part in self._parts(owner, one):
                     qualified = f"{part[0].id}.{part[1]}"
-                    if qualified not in found | without:
-                        found.add(qualified)
+                    if qualified not in found and qualified not in without:
+                        found[qualified] = steps
                         waiting.append(part)
-            self._reach[key] = frozenset(found)
+            self._reach[key] = found
         return self._reach[key]
 
     def _parts(self, exercise: Exercise, name: str) -> Iterator[tuple[Exercise, str]]:

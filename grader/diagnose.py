@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,7 +88,10 @@ class _Function:
             found = self._testimony.fits(pairs(self._testimony, self._likely))
             together = [w for w in _explaining_all(found) if self._testimony.shown_by_one(w)]
             if together:
-                return {step.step: self._needed(together, step) for step in steps}
+                return {
+                    step.step: _explaining_one(fits, step) or self._needed(together, step)
+                    for step in steps
+                }
         return best
 
     def _of_side(self, side: Evidence, named: set[Wrongs]) -> list[Wrongs]:
@@ -149,17 +152,20 @@ class _Function:
 
         What only comes in through a part of this file that was seen to be right is left out.
         """
+        return tuple(
+            wrong
+            for wrong in self.atlas.wrongs()
+            if _qualified(wrong) in self._reach
+            and (wrong.function == self.name or not self._is_own(wrong) or self._in_part(wrong))
+        )
+
+    @cached_property
+    def _reach(self) -> Mapping[str, int]:
         exercise = self.atlas.exercise
         right = {e.function for e in self.all_steps} - {self.name}
         right -= {e.function for e in self.all_steps if not e.passed}
         passed_by = frozenset(f"{exercise.id}.{name}" for name in right)
-        reach = self.atlas.bank.reach(exercise, self.name, passed_by)
-        return tuple(
-            wrong
-            for wrong in self.atlas.wrongs()
-            if _qualified(wrong) in reach
-            and (wrong.function == self.name or not self._is_own(wrong) or self._in_part(wrong))
-        )
+        return self.atlas.bank.reach(exercise, self.name, passed_by)
 
     def _in_part(self, wrong: Misconception) -> bool:
         """Whether a part of this file may hold the mistake, by what it answered itself.
@@ -172,10 +178,8 @@ class _Function:
 
     @cached_property
     def _likely(self) -> Wrongs:
-        """The possible ones, those in the function itself first."""
-        return tuple(
-            sorted(self._possible, key=lambda w: (w.function != self.name, not self._is_own(w)))
-        )
+        """The possible ones, those in the function itself first, then what is nearest to it."""
+        return tuple(sorted(self._possible, key=lambda wrong: self._reach[_qualified(wrong)]))
 
     def _is_own(self, wrong: Misconception) -> bool:
         return wrong.id.partition(".")[0] == self.atlas.exercise.id
@@ -193,6 +197,11 @@ def _qualified(wrong: Misconception) -> str:
 
 def _explaining_all(fits: dict[Wrongs, Fits]) -> list[Wrongs]:
     return [w for w, by_step in fits.items() if min(by_step.values()) is Fit.EXPLAINED]
+
+
+def _explaining_one(fits: dict[Wrongs, Fits], step: Evidence) -> list[Wrongs]:
+    """The first single mistake that explains one step, in this very function if there is one."""
+    return [w for w, by_step in fits.items() if by_step[step.step] is Fit.EXPLAINED][:1]
 
 
 def _covering(fits: dict[Wrongs, Fits], steps: Sequence[Evidence]) -> dict[str, list[Wrongs]]:

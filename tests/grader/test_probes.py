@@ -687,7 +687,7 @@ def test_a_step_whose_values_are_right_is_not_told_of_large_ones():
 
 
 def test_every_probe_has_an_id_of_its_own_and_says_what_it_finds_and_how():
-    assert len({probe.id for probe in PROBES}) == len(PROBES) == 5
+    assert len({probe.id for probe in PROBES}) == len(PROBES) == 6
     for probe in PROBES:
         assert probe.id.startswith("probes.")
         assert probe.finds.endswith(".") and probe.how.endswith(".") and "\n" not in probe.how

@@ -68,7 +68,7 @@ def test_a_small_matrix(student, reference, device):
     """Hidden scores become −inf, the others stay"""
     # A visible 0 is a score like any other; the last row is hidden throughout.
     scores = torch.tensor(
-        [[0.5, -1.0, 2.0, 0.0], [0.0, 1.5, -0.5, 1.0], [-2.0, 0.25, 0.75, -1.5]], device=device
+        [[0.5, -1.0, 2.0, 0.0], [0.0, 1.5, -0.5, 1.0], [-2.0, 0.0, 0.75, -1.5]], device=device
     )
     mask = torch.tensor(
         [[True, True, False, True], [True, False, True, True], [False, False, False, False]],
