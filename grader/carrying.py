@@ -30,15 +30,19 @@ class Again:
     asked: tuple[str, ...]  # those of them that it called
 
     @property
+    def _in_company(self) -> bool:
+        """Whether the others had a part in it: they were asked, or let it be run at all."""
+        return bool(self.asked) or self.before.verdict is Verdict.SKIPPED
+
+    @property
     def right_in_itself(self) -> bool:
         """Whether it passes now, and because of what it was given."""
-        saved = bool(self.asked) or self.before.verdict is Verdict.SKIPPED
-        return saved and self.outcome.verdict is Verdict.PASSED
+        return self._in_company and self.outcome.verdict is Verdict.PASSED
 
     @property
     def tells_more(self) -> bool:
         """Whether this outcome, rather than the one before, is the function's own."""
-        return bool(self.asked) and not self.right_in_itself
+        return self._in_company and not self.right_in_itself
 
 
 @dataclass(frozen=True)

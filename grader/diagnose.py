@@ -83,7 +83,11 @@ class _Function:
             whole = self._fitting_best(_explaining_all(fits))
             if whole:
                 return {step.step: whole for step in steps}
-        best = _covering(fits, steps)
+        own = {wrongs for wrongs in fits if wrongs in self._tiers[0]}
+        best = {
+            step: [w for w in found if w in own] or found
+            for step, found in _covering(fits, steps).items()
+        }
         if not all(best.values()):
             found = self._testimony.fits(pairs(self._testimony, self._likely))
             together = [w for w in _explaining_all(found) if self._testimony.shown_by_one(w)]

@@ -132,7 +132,10 @@ class Line:
     def _reply(self, given: Given, question: Any) -> None:
         """Answer a question of the worker's; the time that takes is not the submission's."""
         started = time.monotonic()
-        buffers = wire.frame(self._number, given.answer(question))
+        try:
+            buffers = wire.frame(self._number, given.answer(question))
+        except wire.Unsendable as unsendable:  # what comes of odd arguments may be odder still
+            buffers = wire.frame(self._number, {"refused": str(unsendable)})
         self._deadline += time.monotonic() - started
         for buffer in buffers:
             self._send(memoryview(buffer))

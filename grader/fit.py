@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from grader.answers import alike
 from grader.atlas import Atlas, Evidence, Place, Wrongs
@@ -42,10 +43,22 @@ class Testimony:
         """The steps that passed."""
         return [step for step in self.steps if step.passed]
 
+    @cached_property
+    def first_wrong(self) -> list[Place]:
+        """The first wrong call of each failed values step."""
+        wrong = (
+            next((p for p in step.calls() if not alike(p.answer, self.atlas.reference(p))), None)
+            for step in self.failed_values
+        )
+        return [place for place in wrong if place is not None]
+
     def fits(self, candidates: Iterable[Wrongs]) -> dict[Wrongs, Fits]:
         """How each candidate fits each failed values step; what a call contradicts is left out."""
         found: dict[Wrongs, Fits] = {}
         for wrongs in candidates:
+            # What explains a step answers its first wrong call as it was answered.
+            if not any(self.is_like(wrongs, place) for place in self.first_wrong):
+                continue
             fits = self._fits(wrongs)
             if fits and not self.refutes(wrongs):
                 found[wrongs] = fits
@@ -54,6 +67,11 @@ class Testimony:
     def refutes(self, wrongs: Wrongs) -> bool:
         """Whether a step that passed would not have, with these mistakes made."""
         return any(self._refuted(wrongs, step) for step in self.passed)
+
+    def refutes_at_once(self, wrongs: Wrongs) -> bool:
+        """Whether the first calls of the steps that passed are enough to refute mistakes."""
+        first = (next(iter(step.calls()), None) for step in self.passed if step.values)
+        return any(place is not None and self._would_show(wrongs, place) for place in first)
 
     def explains_side(self, wrongs: Wrongs, side: Evidence) -> bool:
         """Whether mistakes explain a step on dtype, device, arguments or gradients.
@@ -139,10 +157,12 @@ class Testimony:
 
     def _refuted(self, wrongs: Wrongs, passed: Evidence) -> bool:
         """Whether a step that passed would not have, with these mistakes made."""
-        return any(
-            self.atlas.visible(wrongs, place) and not self.is_like(wrongs, place, strict=True)
-            for place in passed.calls()
-        )
+        return any(self._would_show(wrongs, place) for place in passed.calls())
+
+    def _would_show(self, wrongs: Wrongs, place: Place) -> bool:
+        """Whether mistakes would show in a call in which they do not."""
+        visible = self.atlas.visible(wrongs, place)
+        return visible and not self.is_like(wrongs, place, strict=True)
 
 
 def _raised(answer: Answer) -> bool:

@@ -86,7 +86,11 @@ class Given:
             sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= MOST_BYTES
             and all(size <= LARGEST for tensor in tensors for size in tensor.shape)
             and all(abs(leaf) <= LARGEST for leaf in leaves if isinstance(leaf, int))
-            and all(leaf in ("cpu", self.device) for leaf in leaves if isinstance(leaf, str))
+            and all(
+                leaf.partition(":")[0] in ("cpu", self.device)
+                for leaf in leaves
+                if isinstance(leaf, str)
+            )
         )
 
 

@@ -65,6 +65,7 @@ class Misconception:
     hint: str = ""  # the rest of its docstring
     alike: str = ""  # the id of another that no call can tell from it
     because: str = ""  # and why that is so
+    in_general: str = ""  # for what was measured with a number in it: the same without
 
 
 @dataclass(frozen=True)

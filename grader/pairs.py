@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from grader.answers import alike
-from grader.atlas import Atlas, Evidence, Place, Wrongs
+from grader.atlas import Atlas, Place, Wrongs
 from grader.calls import Answer, Value
 from grader.fit import Testimony
 from grader.model import Misconception
@@ -27,8 +26,10 @@ def pairs(testimony: Testimony, possible: Wrongs) -> Iterator[Wrongs]:
     step that passed refutes. Tried in the order of their likelihoods, up to a bound.
     """
     atlas = testimony.atlas
-    places = list(_wrong_places(atlas, testimony.failed_values))
-    distinct = [w for w in _distinct(atlas, possible, places) if not testimony.refutes((w,))]
+    places = testimony.first_wrong[:MOST_PLACES]
+    distinct = [
+        w for w in _distinct(atlas, possible, places) if not testimony.refutes_at_once((w,))
+    ]
     ranked = sorted(combinations(range(len(distinct)), 2), key=sum)
     tried = 0
     for first, second in ranked:
@@ -48,13 +49,6 @@ def _answers_so(atlas: Atlas, pair: Wrongs, place: Place) -> bool:
 
 def _target(wrong: Misconception) -> tuple[str, str]:
     return wrong.id.partition(".")[0], wrong.function
-
-
-def _wrong_places(atlas: Atlas, failed: Sequence[Evidence]) -> Iterator[Place]:
-    """The first wrong call of each failed step, of a few of them."""
-    for step in failed[:MOST_PLACES]:
-        wrong = (p for p in step.calls() if not alike(p.answer, atlas.reference(p)))
-        yield from [place for place in (next(wrong, None),) if place]
 
 
 def _distinct(atlas: Atlas, possible: Wrongs, places: Sequence[Place]) -> list[Misconception]:

@@ -77,8 +77,9 @@ class Trial:
 
     @property
     def uniquely(self) -> bool:
-        """Whether it is named, and no other name stands beside."""
-        return self.named and not list(self.other_names())
+        """Whether it is named, and no other name stands beside, a declared one neither."""
+        told = {group for result in self.results for group in result.diagnoses}
+        return told == {(self.wrong,)}
 
     def other_names(self) -> Iterator[Said]:
         """Each step that tells it another's name, with that name."""

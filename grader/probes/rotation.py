@@ -33,6 +33,7 @@ from grader.probes.angles import (
 from grader.probes.reading import pairs
 
 ID = "probes.rotation"
+IN_GENERAL = "Your rows are not turned as they should be."
 USUAL = 10000.0  # the base where a contract names none
 PAIR_HINT = "Each pair has one column in either half. Which column is turned together with 1?"
 STILL_HINT = "Only position 0 leaves a row as it is. By which angle is pair 0 turned at position 1?"
@@ -55,7 +56,7 @@ def read(
     if said is None:
         return {}
     return {
-        step.step: Misconception(ID, step.function, *said)
+        step.step: Misconception(ID, step.function, *said, in_general=IN_GENERAL)
         for step in values
         if not all(p.is_like(atlas.reference(p), atlas.reference(p)) for p in step.calls())
     }

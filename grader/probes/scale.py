@@ -17,9 +17,11 @@ import torch
 
 from grader import words
 from grader.atlas import Atlas, Evidence, Place
+from grader.compare import COARSE
 from grader.model import Misconception
 from grader.probes.reading import LEAST_WEIGHT, are_weights, centred, pairs
 from grader.shapes import sizes
+from grader.worker.parts import tensors_in
 
 ID = "probes.scale"
 CLOSE = 2e-4  # of a factor: half a rounding error of what is read off float32 weights
@@ -27,6 +29,7 @@ MOST_DENOMINATOR = 6  # of an exponent that somebody would write
 HINT = "Which size, and which power of it, should the scores be divided by?"
 WHENCE = "Which step of your function brings that in?"
 LOOK_AT = HINT
+IN_GENERAL = "Your scores, or your result, are a multiple of what they should be."
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def read(
     if size and len({reading.sizes.get(size) for reading in readings}) < 2:
         return {}  # a size that never varies cannot be told from a number
     says = _told(law, size, any(reading.of_weights for reading in readings))
-    found = Misconception(ID, function, says, HINT if size else WHENCE)
+    hint = HINT if size else WHENCE
+    found = Misconception(ID, function, says, hint, in_general=IN_GENERAL)
     return {step.step: found for step in values}
 
 
@@ -92,20 +96,25 @@ def _readings(atlas: Atlas, steps: Sequence[Evidence]) -> list[Reading]:
     Of a function that answers with weights in some calls, the others say nothing: what is
     blended by weights, or shared out along another axis, has no factor of its own.
     """
-    contract = atlas.bank.reference(atlas.exercise)[steps[0].function]
-    places = [p for step in steps if step.values for p in step.calls()]
+    contracts = atlas.bank.reference(atlas.exercise)
+    values = (p for step in steps if step.values for p in step.calls())
+    places = [p for p in values if not _is_coarse(p)]  # there no factor can be read off
     answers = [(p, [right for _, right in pairs(atlas, p) or []]) for p in places]
     of_weights = any(are_weights(one) and _tells(one) for _, right in answers for one in right)
     readings: list[Reading] = []
     for place, right in answers:
         if of_weights and right and not any(map(are_weights, right)):
             continue
-        found = sizes(contract, place.call.args, place.call.kwargs)
+        found = sizes(contracts[place.call.function], place.call.args, place.call.kwargs)
         for factor in _factors(atlas, place):
             if factor is None:
                 return []
             readings.append(Reading(factor, found, of_weights))
     return readings
+
+
+def _is_coarse(place: Place) -> bool:
+    return any(t.dtype in COARSE for t in tensors_in([place.call.args, place.call.kwargs]))
 
 
 def _told(law: Law, size: str | None, of_weights: bool = False) -> str:

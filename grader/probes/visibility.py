@@ -24,6 +24,8 @@ FREE = None  # a side on which nothing ends the band
 MOST_SPREAD = 0.01  # of logarithms of float32 weights that are to be one number
 UNDERFLOW = 80.0  # a score so far below another gets a weight of 0 by itself
 LOOK_AT = BAND_HINT
+BAND_IN_GENERAL = "In your mask a query sees a band of keys that is not the right one."
+LEAK_IN_GENERAL = "A hidden key keeps a score, and with it some weight."
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Band:
 
     def __str__(self) -> str:
         ends = (_end(self.low, "the first"), _end(self.high, "the last"))
-        return f"from {ends[0]} to {ends[1]}"
+        if self.low == self.high:
+            return "its own key only" if self.low == 0 else f"only the key {ends[0]}"
+        return f"the keys from {ends[0]} to {ends[1]}"
 
     def over(self, n_q: int, n_k: int) -> torch.Tensor:
         """The mask that shows this band."""
@@ -90,9 +94,8 @@ def _of_bands(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Miscon
         return None
     if not all(mask.equal(common.over(*mask.shape)) for mask in shown):
         return None  # an end that one mask's edges hide may be seen to be none in another
-    return Misconception(
-        ID, failed.function, f"In your mask a query sees the keys {common}.", BAND_HINT
-    )
+    says = f"In your mask a query sees {common}."
+    return Misconception(ID, failed.function, says, BAND_HINT, in_general=BAND_IN_GENERAL)
 
 
 def _is_mask(tensor: torch.Tensor) -> bool:
@@ -145,7 +148,7 @@ def _of_leaks(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Miscon
     says = "A hidden key still weighs as much as a visible one with a score of 0."
     if score:
         says = f"A hidden key keeps a score of {words.number(score)} in your function."
-    return Misconception(ID, failed.function, says, LEAK_HINT)
+    return Misconception(ID, failed.function, says, LEAK_HINT, in_general=LEAK_IN_GENERAL)
 
 
 def _scores(atlas: Atlas, place: Place, right: torch.Tensor) -> torch.Tensor | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from grader.model import Feedback, Report, StepResult, Verdict
+from grader.model import Feedback, Misconception, Report, StepResult, Verdict
 
 
 def redacted(report: Report) -> Report:
     """The report as its feedback mode lets it be told; every view starts from this.
 
-    In homework a hidden step keeps its sentence, verdict, points and diagnosis, and what a
+    In homework a hidden step keeps its sentence, verdict, points and diagnosis, but no number
+    that was measured: a submission can make that one of the inputs' own. It keeps what a
     note tells in full: a file that cannot be read is one cause for all steps. Its time
     goes too, and the total is rounded up to whole seconds: a submission could sleep
     for as long as an input is large.
@@ -35,6 +36,10 @@ def headline(result: StepResult) -> str:
     return f"{result.step.title}: {outcome(result.verdict)}"
 
 
+def _in_general(mistake: Misconception) -> Misconception:
+    return replace(mistake, says=mistake.in_general) if mistake.in_general else mistake
+
+
 def _withheld(result: StepResult, *, of_the_file: bool) -> StepResult:
     passed = result.verdict is Verdict.PASSED
     told = result.message if of_the_file else headline(result)
@@ -43,7 +48,7 @@ def _withheld(result: StepResult, *, of_the_file: bool) -> StepResult:
         verdict=result.verdict,
         points=result.points,
         message="" if passed else told,
-        diagnoses=result.diagnoses,
+        diagnoses=tuple(tuple(map(_in_general, group)) for group in result.diagnoses),
         certainty=result.certainty,
         carried_forward=result.carried_forward,
         waits_for=result.waits_for,

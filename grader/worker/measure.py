@@ -8,7 +8,7 @@ devices gains at most the side step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -43,9 +43,9 @@ def gradients(
     into, named = mapped((args, kwargs), lambda t: t.clone() if t.requires_grad else t)
     result = function(*into, **named)
     pairs = [
-        (output, weight)
-        for output, weight in zip(_parts(result), _parts(cotangent), strict=True)
-        if isinstance(output, torch.Tensor) and output.requires_grad and weight is not None
+        pair
+        for parts in zip(_parts(result), _parts(cotangent), strict=True)
+        for pair in _weighted(*parts)
     ]
     paths = dict(with_paths({**{str(i): a for i, a in enumerate(args)}, **kwargs}))
     if not pairs or not paths:
@@ -59,6 +59,19 @@ def gradients(
 def _leaf(tensor: torch.Tensor) -> torch.Tensor:
     """A fresh leaf that gathers a gradient, where the dtype allows one."""
     return tensor.detach().clone().requires_grad_(tensor.is_floating_point())
+
+
+def _weighted(output: Any, weight: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Every tensor in an output through which gradients flow, with its cotangent."""
+    if isinstance(output, torch.Tensor):
+        if output.requires_grad and weight is not None:
+            yield output, weight
+    elif isinstance(output, (tuple, list)) and isinstance(weight, (tuple, list)):
+        for parts in zip(output, weight, strict=True):
+            yield from _weighted(*parts)
+    elif isinstance(output, dict) and isinstance(weight, dict):
+        for key, inner in output.items():
+            yield from _weighted(inner, weight.get(key))
 
 
 def _parts(result: Any) -> tuple[Any, ...]:

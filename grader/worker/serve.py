@@ -7,6 +7,7 @@ import linecache
 import os
 import socket
 import sys
+import threading
 import traceback
 import types
 import warnings
@@ -61,6 +62,7 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
     if limits.cuda:  # seconds of CPU, which are not the submission's
         torch.zeros(1, device="cuda")
     bench = Bench()
+    one_at_a_time = threading.RLock()  # a submission may ask from threads of its own
 
     def fill(view: memoryview) -> None:
         while len(view):
@@ -86,7 +88,7 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
 
         def ask(question: Message, number: int = number) -> Message:
             # Whoever watches the submission's calls has no business with these.
-            with torch._C.DisableTorchFunction():
+            with one_at_a_time, torch._C.DisableTorchFunction():
                 send(wire.frame(number, {"ask": question}))
                 return receive()[1]
 

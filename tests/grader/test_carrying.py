@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import resource
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,11 +14,15 @@ import pytest
 import torch
 
 from grader import submissions
+from grader.calls import Call, Raised
 from grader.course import Course
+from grader.exchange import Allowance
 from grader.given import LARGEST, MOST_QUESTIONS, Given
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import CarryForward, Feedback, Report, Verdict
 from grader.sandbox import Nursery, open_nursery
+from grader.seats import Rules, WorkerSeat
+from grader.worker import wire
 from grader.worker.asking import asking
 
 ROOT = Path(__file__).parents[2]
@@ -144,6 +149,32 @@ def test_what_is_built_on_nothing_that_is_wrong_is_not_graded_again(graded):
     alone = "def scaled_scores(q, k):\n    return q @ k.mT / 3\n"
     report = graded(WRONG_DOTS + RIGHT_SCALE + alone)
     assert points(report) == (0, 10, 0) and not carried(report)
+
+
+def test_a_side_step_that_fails_without_asking_is_told_its_own_mistake(graded):
+    coarse = RIGHT_WHOLE.replace(
+        "    return",
+        "    if q.dtype.itemsize == 2:\n        return q.float() @ k.float().mT\n    return",
+    )
+    report = graded(WRONG_DOTS + RIGHT_SCALE + coarse)
+    assert points(report) == (0, 10, 9)
+    (side,) = (
+        one for one in report.steps if one.step.function == "scaled_scores" and not one.points
+    )
+    assert side.verdict is Verdict.FAILED and "dtype" in side.message
+
+
+def test_a_function_may_ask_from_threads_of_its_own(graded):
+    threads = """
+import torch
+
+def scaled_scores(q, k):
+    pool = torch.sys.modules["importlib"].import_module("concurrent.futures")
+    with pool.ThreadPoolExecutor(4) as workers:
+        rows = list(workers.map(lambda row: dot_scores(row, k), q.split(1, -2)))
+    return torch.cat(rows, -2) / q.shape[-1] ** 0.5 if q.numel() else dot_scores(q, k)
+"""
+    assert points(graded(WRONG_DOTS + RIGHT_SCALE + threads)) == (0, 10, 10)
 
 
 def test_a_course_may_give_no_points_for_it_and_still_says_so(graded):
@@ -315,6 +346,18 @@ def test_an_answer_that_needs_too_much_memory_is_refused_by_the_kernel():
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
+def test_an_answer_that_no_wire_can_carry_is_refused(nursery):
+    endless = Given({"grow": lambda x: x.expand(1 << 20, 1 << 12)})
+    file = submissions.of_bytes(b"def mine(x): return grow(x)", "mine.py")
+    allowance = Allowance(cpu_seconds=4, submission_seconds=60, memory_mib=1024, output_kib=64)
+    with contextlib.closing(
+        WorkerSeat(file, Rules((), (), ("torch",), "cpu"), nursery, allowance, endless)
+    ) as seat:
+        assert seat.begin_step(False) is None
+        answer = seat.answerer()(Call("mine", (torch.ones(1),)))
+    assert isinstance(answer, Raised) and "did not answer" in answer.text
+
+
 def test_questions_are_counted_by_the_step(given):
     for _ in range(MOST_QUESTIONS):
         assert "value" in given.answer(question("double", 1.0))
@@ -373,3 +416,47 @@ def test_what_is_refused_is_an_error():
     greedy = asking("double", Given({"double": lambda x: x}).answer)
     with pytest.raises(RuntimeError, match="did not answer"):
         greedy(torch.zeros(LARGEST + 1))
+
+
+def gradients_beside(function: Callable[..., object], use: Callable[..., torch.Tensor]):
+    """The gradients of a use of a function, asked for and computed here."""
+    found = []
+    for one in (function, asking("f", Given({"f": function}).answer)):
+        x = torch.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True)
+        (use(one, x) * torch.tensor([[1.0, 2.0], [3.0, 5.0]])).sum().backward()
+        found.append(x.grad.tolist())
+    return found
+
+
+@pytest.mark.parametrize(
+    "function, use",
+    [
+        (lambda a, b: a @ b.mT, lambda f, x: f(x, x)),
+        (lambda p: p["w"] * p["v"], lambda f, x: f({"w": x, "v": x})),
+        (lambda a: (a, a, 3 * a), lambda f, x: f(x)[1] * f(x)[2]),
+        (lambda a: (2 * a, None), lambda f, x: f(x)[0]),
+        (lambda a: ((a * a, a), 5 * a), lambda f, x: f(x)[0][0] + f(x)[1]),
+        (lambda a: {"out": a * a, "kept": a}, lambda f, x: f(x)["out"]),
+    ],
+    ids=["one passed twice", "one in a dict twice", "one returned twice", "beside None", "nested",
+         "in a dict"],
+)  # fmt: skip
+def test_gradients_are_the_right_ones_whatever_goes_in_and_comes_out(function, use):
+    here, asked = gradients_beside(function, use)
+    assert asked == here
+
+
+@pytest.mark.parametrize("device", [torch.device("cpu"), "cpu"])
+def test_a_device_may_be_named_as_one_does(device):
+    def ask(question):
+        number, heard = read_back(wire.frame(1, question))
+        return ones.answer(heard)
+
+    ones = Given({"ones": lambda n, device=None: torch.ones(n, device=device)})
+    assert asking("ones", ask)(2, device=device).tolist() == [1.0, 1.0]
+    assert asking("ones", ask)(2, device).tolist() == [1.0, 1.0]
+
+
+def read_back(buffers):
+    stream = io.BytesIO(b"".join(bytes(part) for part in buffers))
+    return wire.read(lambda view: stream.readinto(view))

@@ -80,7 +80,7 @@ def test_a_mistake_that_a_step_that_passed_would_have_failed_for_is_refuted():
 @pytest.mark.parametrize("right, expected", [(2, {}), (3, {"step": Fit.IN_PART})])
 def test_one_call_in_four_may_raise_where_the_mistake_answers(right, expected):
     """Which shapes a mistake makes impossible is a matter of style."""
-    assert fits(step(RAISED, *[Value(SCORES.mT)] * right)) == expected
+    assert fits(step(*[Value(SCORES.mT)] * right, RAISED)) == expected
 
 
 def test_alike_exceptions_alone_explain_nothing():

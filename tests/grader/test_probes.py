@@ -337,7 +337,7 @@ def band(low, high):
         (-9, -1, "In your mask a query sees the keys from the first key to 1 before its own."),
         (-9, 1, "In your mask a query sees the keys from the first key to 1 after its own."),
         (0, 9, "In your mask a query sees the keys from its own to the last key."),
-        (0, 0, "In your mask a query sees the keys from its own to its own."),
+        (0, 0, "In your mask a query sees its own key only."),
         (-2, 1, "In your mask a query sees the keys from 2 before its own to 1 after its own."),
     ],
 )
@@ -741,6 +741,10 @@ def attention(q, k, v, mask=None):
     weights = torch.softmax(scores, -1).nan_to_num(0.0)
     return weights @ v, weights
 """, "by 1.3, where"),
+        ("04", """
+def softmax(x, dim=-1):
+    return torch.softmax(0.3 * x, dim)
+""", "The scores behind your weights are 0.3 times what they should be."),
         ("04", """
 def masked_softmax(scores, mask, dim=-1):
     return torch.softmax(scores.masked_fill(~mask, -6.0), dim)

@@ -140,3 +140,12 @@ def test_a_case_of_such_a_step_stays_hidden_all_the_same() -> None:
     broken = wrong(STEPS[1], Verdict.RAISED, message=SAID, case=MORE_KEYS, output=CANARY)
     told = redacted(in_homework(report_of(broken, notes=(SAID,)))).steps[0]
     assert (told.message, told.case, told.output) == (SAID, None, "")
+
+
+def test_a_number_that_was_measured_in_a_hidden_step_stays_there(singing: StepResult) -> None:
+    measured = replace(
+        ALIGNS_FIRST, id="probes.scale", says=f"It is {CANARY} times too large.", in_general="Some."
+    )
+    report = in_homework(with_second(replace(singing, diagnoses=((measured,),))))
+    homework = redacted(report).steps[1]
+    assert homework.diagnoses[0][0].says == "Some."
