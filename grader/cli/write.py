@@ -81,7 +81,7 @@ def verify(folder: Path | None, exercises: tuple[str, ...], draft: bool, write: 
     for finding in findings:
         click.echo(f"{finding.exercise}: {finding.where}: {finding.says}")
     click.echo(f"{len(findings)} findings" if findings else "every promise is kept")
-    if write:
+    if write and not findings:  # the page says what is proven
         (course.root / FIGURES).parent.mkdir(exist_ok=True)
         (course.root / FIGURES).write_text(page(measured), encoding="utf-8")
         click.echo(f"wrote {FIGURES}")

@@ -200,6 +200,16 @@ def test_a_draft_is_reported_on_without_failing(grown):
     assert "2 right programs in other styles; there should be 3" in draft.output
 
 
+def test_nothing_is_written_of_what_is_not_proven(grown):
+    (grown.root / "tests/submissions/right/04_sum.py").unlink()
+    config = grown.root / "course.toml"
+    text = config.read_text(encoding="utf-8").replace('    "03_causal_mask"', "    ")
+    config.write_text(text.replace(",", "", 1), encoding="utf-8")
+    done = typed(Course.open(grown.root), "author", "verify", "--write", "--draft")
+    assert done.exit_code == 0 and "wrote" not in done.output
+    assert not (grown.root / "docs" / "figures.md").exists()
+
+
 def test_the_table_is_written_for_the_whole_course_only(grown, monkeypatch):
     assert typed(grown, "author", "verify", "04", "--write").exit_code == 2
     config = grown.root / "course.toml"
