@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from grader.atlas import Evidence
 from grader.given import Given
 from grader.model import Verdict
+from grader.rules import builds_on
 from grader.sitting import Sitting, StepOutcome
 
 # What is no sign of an earlier function's mistake.
@@ -88,7 +89,7 @@ def _graded_again(sitting: Sitting, outcomes: Sequence[StepOutcome]) -> dict[str
     for function in sitting.paper.functions:
         wrong = _wrong_before(function, sitting.paper.functions, outcomes)
         mine = [one for one in outcomes if one.step.function == function]
-        if wrong and function not in sitting.unwritten and _may_be_saved(mine):
+        if wrong and _may_be_saved(mine) and _builds_on(sitting, function, wrong):
             found |= _beside(wrong, sitting, mine)
     return found
 
@@ -99,6 +100,12 @@ def _wrong_before(
     """The functions that stand earlier and have a step that did not pass."""
     wrong = {one.step.function for one in outcomes if one.verdict not in FINAL}
     return tuple(name for name in functions[: functions.index(function)] if name in wrong)
+
+
+def _builds_on(sitting: Sitting, function: str, wrong: Sequence[str]) -> bool:
+    """Whether a function that is written calls a wrong one, as far as its source tells."""
+    tree = sitting.submission.tree
+    return function not in sitting.unwritten and (tree is None or builds_on(tree, function, wrong))
 
 
 def _may_be_saved(mine: Sequence[StepOutcome]) -> bool:

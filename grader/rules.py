@@ -60,6 +60,14 @@ def forbidden_calls(
     return tuple(sorted(found, key=lambda f: (f.line, f.spelling, f.functions)))
 
 
+def builds_on(tree: ast.Module, function: str, others: Sequence[str]) -> bool:
+    """Whether any of these functions of a module can be reached from another one."""
+    code = Code(tree)
+    reached = code.reached_from(function)
+    bindings = (b for other in others for b in code.module.names.get(other, Name()).bindings)
+    return any(binding.region in reached for binding in bindings)
+
+
 # -- what expressions stand for ---------------------------------------------------
 
 

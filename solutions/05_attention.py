@@ -219,8 +219,8 @@ def divides_by_the_sum_again(weights, v):
 def adds_up_on_the_cpu(weights, v):
     """Your result comes back as float32, whatever the weights and values are.
 
-    Does a line of yours make a tensor, or ask for a dtype? Which one do the weights and
-    values have?
+    To add up in float32 is well meant, and the sum keeps it. Does a line of yours make a
+    tensor, or ask for a dtype? Which one do the weights and values have?
     """
     total = torch.zeros(*weights.shape[:-1], v.shape[-1])
     for j in range(v.shape[-2]):

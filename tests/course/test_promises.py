@@ -76,6 +76,7 @@ def add(path: Path, text: str) -> None:
         file.write(text)
 
 
+@pytest.mark.slow
 def test_a_course_whose_stubs_are_filled_in_still_keeps_its_promises(small):
     """A learner may replace a stub wholesale, break it, or move it away."""
     exercise = small.exercise("01")
@@ -87,6 +88,7 @@ def test_a_course_whose_stubs_are_filled_in_still_keeps_its_promises(small):
         assert found(small) == set()
 
 
+@pytest.mark.slow
 def test_an_untouched_stub_that_departs_from_its_solution_is_found(small):
     exercise = small.exercise("01")
     stub = exercise.fresh_stub.replace("x: Tensor", "x: float")
@@ -94,6 +96,7 @@ def test_an_untouched_stub_that_departs_from_its_solution_is_found(small):
     assert {where for where, _ in found(small)} == {"01_twice.py"}
 
 
+@pytest.mark.slow
 def test_a_step_that_tests_nothing_is_found(small):
     idle = (
         '\n\n@step(points=1)\ndef test_idle(student, draw):\n    """It can be called"""\n'
@@ -103,6 +106,7 @@ def test_a_step_that_tests_nothing_is_found(small):
     assert found(small) == {("test_idle", "no wrong program fails it")}
 
 
+@pytest.mark.slow
 def test_a_wrong_program_that_is_right_and_one_that_is_a_twin_are_found(small):
     more = (
         "\n\n@misconception(twice)\ndef is_right(x):\n"
@@ -122,6 +126,7 @@ def test_a_wrong_program_that_is_right_and_one_that_is_a_twin_are_found(small):
     ) in says
 
 
+@pytest.mark.slow
 def test_a_step_whose_calls_depend_on_an_answer_is_found(small):
     asking = (
         '\n\n@step(points=1)\ndef test_asks_back(student, reference):\n    """It answers"""\n'
@@ -132,6 +137,7 @@ def test_a_step_whose_calls_depend_on_an_answer_is_found(small):
     assert any(w == "test_asks_back" and "depend on what" in says for w, says in found(small))
 
 
+@pytest.mark.slow
 def test_a_function_asked_with_one_kind_of_sizes_only_is_found(small):
     exercise = small.exercise("01")
     solution = exercise.solution.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.catalogue import why_and_question
 from grader.course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ def test_a_diagnosis_is_a_statement_and_its_hint_ends_in_a_question(exercise):
     for wrong in exercise.misconceptions:
         assert wrong.says.endswith("."), wrong.id
         assert wrong.hint.endswith("?"), wrong.id
+        assert all(why_and_question(wrong.hint)), wrong.id  # why it is wrong, and what to look at
         assert len(f"{wrong.says} {wrong.hint}".split()) <= 70, wrong.id
 
 

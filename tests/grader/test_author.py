@@ -126,18 +126,21 @@ def spoilt(course: Course, file: str, old: str, new: str) -> set[str]:
     return {finding.says for finding in verify(again, again.exercise("04")).findings}
 
 
+@pytest.mark.slow
 def test_a_second_style_that_is_the_first_one_renamed_is_found(grown):
     file = "tests/submissions/restyled/04_twice.py"
     found = spoilt(grown, file, "return torch.pow(x, 2)", "y = x * x\n    return y")
     assert found == {"its second style has a statement of the first: x * x"}
 
 
+@pytest.mark.slow
 def test_a_second_style_that_makes_another_mistake_is_found(grown):
     file = "tests/submissions/restyled/04_twice.py"
     found = spoilt(grown, file, "torch.pow(x, 2)", "torch.pow(x, 3)")
     assert found == {"in its second style it is not named"}
 
 
+@pytest.mark.slow
 def test_a_wrong_program_without_a_second_style_is_found(grown):
     file = "tests/submissions/restyled/04_twice.py"
     found = spoilt(grown, file, "def squares(", "def cubes(")
@@ -147,11 +150,13 @@ def test_a_wrong_program_without_a_second_style_is_found(grown):
     }
 
 
+@pytest.mark.slow
 def test_a_right_program_that_does_not_pass_is_found(grown):
     found = spoilt(grown, "tests/submissions/right/04_sum.py", "x + x", "x + x + x")
     assert found == {"it is right, and test_doubles_every_entry fails it"}
 
 
+@pytest.mark.slow
 def test_a_twin_that_nobody_declared_is_found_and_a_declared_one_is_named_with_the_other(grown):
     twin = """
 
@@ -193,6 +198,7 @@ def test_a_pair_must_name_one_above_and_give_a_reason(grown, says):
         Course.open(grown.root).exercise("04").misconceptions  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_draft_is_reported_on_without_failing(grown):
     (grown.root / "tests/submissions/right/04_sum.py").unlink()
     strict, draft = (typed(grown, "author", "verify", "04", *more) for more in ((), ("--draft",)))
@@ -200,6 +206,7 @@ def test_a_draft_is_reported_on_without_failing(grown):
     assert "2 right programs in other styles; there should be 3" in draft.output
 
 
+@pytest.mark.slow
 def test_nothing_is_written_of_what_is_not_proven(grown):
     (grown.root / "tests/submissions/right/04_sum.py").unlink()
     config = grown.root / "course.toml"
@@ -210,6 +217,7 @@ def test_nothing_is_written_of_what_is_not_proven(grown):
     assert not (grown.root / "docs" / "figures.md").exists()
 
 
+@pytest.mark.slow
 def test_the_table_is_written_for_the_whole_course_only(grown, monkeypatch):
     assert typed(grown, "author", "verify", "04", "--write").exit_code == 2
     config = grown.root / "course.toml"
