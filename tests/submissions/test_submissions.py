@@ -353,6 +353,7 @@ def check(*words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow  # a whole command each; tests/grader/test_check.py has the commonest
 @each([one for one in PROGRAMS if "exit" in one.rest])
 def test_the_exit_code_says_how_it_went(program: Program) -> None:
     done = check(program.exercise, str(program.path))
