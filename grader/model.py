@@ -57,15 +57,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Misconception:
-    """A wrong program with a name: what it is called and what it says to a learner."""
+    """A mistake with a name: a wrong program of the bank, or something that was measured."""
 
-    id: str  # "03_causal_mask.aligns_the_first_tokens"
+    id: str  # "03_causal_mask.aligns_the_first_tokens", "probes.scale"
     function: str  # the exercise's function it stands in for
     says: str  # the first line of its docstring: the diagnosis
     hint: str = ""  # the rest of its docstring
     alike: str = ""  # the id of another that no call can tell from it
     because: str = ""  # and why that is so
     in_general: str = ""  # for what was measured with a number in it: the same without
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether a probe read it off the answers, rather than the bank knowing it."""
+        return self.id.startswith("probes.")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from grader.calls import Answer, Value
 from grader.fit import Testimony
 from grader.model import Misconception
 
-MOST_PAIRS = 500  # that are tried on a first call
+MOST_PAIRS = 500  # that are tried
 MOST_PLACES = 4  # wrong calls that a pair is tried on before it is looked at in full
 DIGITS = 3  # by which answers are told apart when twins are sorted out
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grader import probes
 from grader.answers import alike, differs
 from grader.atlas import Place
 from grader.calls import Recorded, Value
@@ -98,7 +97,7 @@ class Trial:
         atlas = self.examiner.paper.atlas.without(self.wrong)
         for result in self.examiner.results(self.made, atlas):
             for group in result.diagnoses:
-                known = all(one.id in self._mine or is_measured(one) for one in group)
+                known = all(one.id in self._mine or one.is_measured for one in group)
                 if not known and not self._is_the_same(group):
                     yield result.step.id, "+".join(one.id for one in group)
 
@@ -124,11 +123,6 @@ class Trial:
     def name(self) -> str:
         """The wrong program's name in its file."""
         return self.wrong.id.rpartition(".")[2]
-
-
-def is_measured(one: Misconception) -> bool:
-    """Whether a diagnosis was read off by a probe, not found in the bank."""
-    return one.id in {probe.id for probe in probes.PROBES}
 
 
 def attempt_of_source(examiner: Examiner, source: str) -> Attempt:

@@ -10,7 +10,6 @@ from grader.model import Case, Feedback, Misconception, Report, StepResult, Verd
 from grader.reports.redact import headline
 
 MOST_ALTERNATIVES = 3
-MEASURED = "probes."  # how the ids begin of what was not looked up but read off the answers
 LEAST_WORDS = 4  # a shorter stump of a sentence says nothing
 
 
@@ -61,9 +60,8 @@ def _diagnosis(
         return "", [], ""
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
-        measured = first[0].id.startswith(MEASURED)
         return (
-            "Measured: " if measured else "This looks like: ",
+            "Measured: " if first[0].is_measured else "This looks like: ",
             [_named(first[0], _going_on(first[0].says))],
             _flat(first[0].hint),
         )

@@ -190,6 +190,15 @@ def test_a_course_may_give_no_points_for_it_and_still_says_so(graded):
     assert carried(report) == {"scaled_scores"}
 
 
+def test_a_step_that_is_not_run_has_asked_for_nothing(graded):
+    """The values steps ask and fail all the same; what needs them waits as before."""
+    wrong_whole = RIGHT_WHOLE.replace("q.shape[-1]", "k.shape[-2]")
+    report = graded(WRONG_DOTS + RIGHT_SCALE + wrong_whole)
+    waiting = [one for one in report.steps if one.verdict is Verdict.SKIPPED]
+    assert {one.step.function for one in waiting} == {"dot_scores", "scaled_scores"}
+    assert not any(one.carried_forward or one.case for one in waiting)
+
+
 # -- nothing is gained by cunning -----------------------------------------------
 
 

@@ -17,7 +17,7 @@ from grader.bank import Bank
 from grader.calls import Call, Raised, Recorded, Value, in_process
 from grader.course import Course
 from grader.grade import Terms, with_examiner
-from grader.model import Feedback
+from grader.model import Feedback, Misconception
 from grader.probes import PROBES, gradients, influence, magnitude, measured, scale, visibility
 from grader.probes.scale import Law, Reading, fitted
 
@@ -765,3 +765,8 @@ def test_a_real_submission_is_told_what_was_measured(exercise, source, words):
 def test_a_tensor_without_numbers_does_not_stop_the_grading():
     found = told_of("02", "def dot_scores(q, k): return (q @ k.mT).to('meta')")
     assert found and not any(found.values())
+
+
+def test_the_ids_of_all_probes_say_that_they_measure():
+    assert all(Misconception(probe.id, "f", "says").is_measured for probe in PROBES)
+    assert not Misconception("03_causal_mask.top_left", "f", "says").is_measured
