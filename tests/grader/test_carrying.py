@@ -15,6 +15,7 @@ import torch
 
 from grader import submissions
 from grader.calls import Call, Raised
+from grader.carrying import Again
 from grader.course import Course
 from grader.exchange import Allowance
 from grader.given import LARGEST, MOST_QUESTIONS, Given
@@ -190,13 +191,19 @@ def test_a_course_may_give_no_points_for_it_and_still_says_so(graded):
     assert carried(report) == {"scaled_scores"}
 
 
-def test_a_step_that_is_not_run_has_asked_for_nothing(graded):
+def test_a_step_that_is_not_run_has_asked_for_nothing():
     """The values steps ask and fail all the same; what needs them waits as before."""
     wrong_whole = RIGHT_WHOLE.replace("q.shape[-1]", "k.shape[-2]")
-    report = graded(WRONG_DOTS + RIGHT_SCALE + wrong_whole)
-    waiting = [one for one in report.steps if one.verdict is Verdict.SKIPPED]
-    assert {one.step.function for one in waiting} == {"dot_scores", "scaled_scores"}
-    assert not any(one.carried_forward or one.case for one in waiting)
+
+    def again(examiner: Examiner) -> list[Again]:
+        program = dict(examiner.paper.reference)
+        exec(WRONG_DOTS + wrong_whole, program)
+        return list(examiner.attempt_of_program(program).again.values())
+
+    terms = Terms(2017, Feedback.PRACTICE, "cpu")
+    found = with_examiner(COURSE, COURSE.exercise("02"), terms, again)
+    asked = {one.outcome.verdict: one.asked for one in found}
+    assert asked == {Verdict.FAILED: ("dot_scores",), Verdict.SKIPPED: ()}
 
 
 # -- nothing is gained by cunning -----------------------------------------------
