@@ -74,6 +74,8 @@ def squares(x: Tensor) -> Tensor:
     """Your function multiplies its input by itself.
 
     What is twice 3, and what is 3 times 3?
+
+    Only for 0 and 2 the two are the same.
     """
     return x * x
 
@@ -82,7 +84,9 @@ def squares(x: Tensor) -> Tensor:
 def doubles_only_the_first_entry(x: Tensor) -> Tensor:
     """Only the first entry of each row is doubled.
 
-    What happens to the second?
+    What happens to the second entry of a row?
+
+    The formula makes no difference between entries.
     """
     result = x.clone()
     result[..., 0] *= 2
@@ -101,7 +105,10 @@ FORBIDDEN = SDPA
 @step(points=2, public=True)
 @pytest.mark.parametrize("shape", [(3,), (2, 5), (2, 3, 4)])
 def test_doubles_every_entry(student, reference, draw, shape):
-    """Every entry comes back twice as large"""
+    """Every entry comes back twice as large
+
+    Which number belongs in the place of the first wrong one?
+    """
     x = draw.normal(*shape)
     assert same_values(student.{name}(x), reference.{name}(x))
 '''

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,9 +11,10 @@ from pathlib import Path
 from grader.config import did_you_mean
 from grader.course import Course, source_of
 from grader.errors import CourseFault, UsageFault
+from grader.model import Misconception
 
 PAGE = Path("docs", "misconceptions.md")
-SENTENCE = re.compile(r"(?<=[.?!])\s+")
+WHY = "Why it is wrong"
 INTRODUCTION = """# Misconceptions
 
 Every mistake that a report can name. Beside each function of the course stands a bank of
@@ -39,13 +40,6 @@ class Entry:
     note: str = ""
 
 
-def why_and_question(hint: str) -> tuple[str, str]:
-    """A hint's statements and its questions, each as one text."""
-    sentences = SENTENCE.split(" ".join(hint.split()))
-    questions = [one for one in sentences if one.endswith("?")]
-    return " ".join(one for one in sentences if one not in questions), " ".join(questions)
-
-
 def page(entries: Iterable[Entry]) -> str:
     """The whole page."""
     parts = [INTRODUCTION]
@@ -61,7 +55,7 @@ def _section(entry: Entry) -> str:
     shown = " · ".join(entry.shown_by)
     lines = [
         f"#### {entry.id}", "", entry.does, "",
-        *([f"- **Why it is wrong:** {entry.why}"] if entry.why else []),
+        *([f"- **{WHY}:** {entry.why}"] if entry.why else []),
         f"- **What shows it:** {shown}",
         f"- **What to look at:** {entry.look_at}",
         *([f"- **Told with:** {entry.note}"] if entry.note else []),
@@ -80,18 +74,36 @@ def sections(course: Course) -> dict[str, str]:
     return dict(zip(found[1::2], (text.strip() for text in texts), strict=True))
 
 
+def reasons(course: Course, mistake: str) -> tuple[str, str]:
+    """What a mistake does and why it is wrong, both empty where the page does not tell."""
+    try:
+        text = sections(course).get(mistake, "")
+    except CourseFault:
+        return "", ""
+    why = re.search(rf"^- \*\*{WHY}:\*\* (.+)$", text, re.MULTILINE)
+    return (text.partition("\n")[0], why[1]) if why else ("", "")
+
+
 def entry_of(course: Course, wanted: str) -> tuple[str, str]:
-    """An id and its entry; the part behind the dot will do where only one has it.
+    """An id and its entry; of an exercise's name its number will do, as in a report.
+
+    So will the part behind the dot, where only one has it.
 
     Raises `UsageFault` for an id that is none, with the nearest.
     """
     known = sections(course)
     name = wanted.strip().strip("`").lower()
-    found = [one for one in known if name in (one, one.partition(".")[2])]
+    found = [one for one in known if name in (one, _short(one))]
+    found = found or [one for one in known if name == one.partition(".")[2]]
     if len(found) == 1:
         return found[0], known[found[0]]
     if found:
         raise UsageFault(f"{len(found)} mistakes are called {name}: {', '.join(found)}")
-    names: Sequence[str] = [*known, *(one.partition(".")[2] for one in known)]
+    names = [*known, *map(_short, known), *(one.partition(".")[2] for one in known)]
     near = did_you_mean(name, names) or "; a report names it in brackets"
     raise UsageFault(f"there is no mistake {wanted[:60]!r} in {PAGE}{near}")
+
+
+def _short(mistake: str) -> str:
+    """An id as reports have it: "03.aligns_the_first_tokens"."""
+    return Misconception(mistake, "", "").short_id

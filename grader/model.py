@@ -53,6 +53,7 @@ class Step:
     points: int
     needs: tuple[str, ...] = ()  # ids of steps that must pass before this one runs
     public: bool = False
+    question: str = ""  # what it asks where no mistake is known that explains a failure
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Misconception:
     id: str  # "03_causal_mask.aligns_the_first_tokens", "probes.scale"
     function: str  # the exercise's function it stands in for
     says: str  # the first line of its docstring: the diagnosis
-    hint: str = ""  # the rest of its docstring
+    question: str = ""  # the next paragraph: what to look at, asked before the diagnosis is told
+    why: str = ""  # the last: why it is wrong, told on request
     alike: str = ""  # the id of another that no call can tell from it
     because: str = ""  # and why that is so
     in_general: str = ""  # for what was measured with a number in it: the same without
@@ -71,6 +73,13 @@ class Misconception:
     def is_measured(self) -> bool:
         """Whether a probe read it off the answers, rather than the bank knowing it."""
         return self.id.startswith("probes.")
+
+    @property
+    def short_id(self) -> str:
+        """The id with the number of its exercise only: "03.aligns_the_first_tokens"."""
+        owner, _, name = self.id.partition(".")
+        number = owner.partition("_")[0]
+        return f"{number if number.isdecimal() else owner}.{name}"
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ def misconceptions_of(
         one = f"{exercise_id}.{node.name}"
         if node.name in names or one in {other.id for other in found}:
             raise fault(file, node, f"there is a second {node.name}")
-        says, hint = sentence_and_rest(node, file)
+        said = _said(node, file)
         alike, because = _alike(mark, file)
         other = f"{exercise_id}.{alike}" if alike else ""
-        found.append(Misconception(one, _target(mark, names, file), says, hint, other, because))
+        found.append(Misconception(one, _target(mark, names, file), *said, other, because))
     _check_pairs(found, file)
     return tuple(found)
 
@@ -100,15 +100,19 @@ def wrong_mark(node: ast.stmt) -> ast.expr | None:
     return next(marks, None)
 
 
-def sentence_and_rest(node: Definition, file: str) -> tuple[str, str]:
-    """The first line of a docstring and what follows it; raises `CourseFault` without one."""
+def _said(node: Definition, file: str) -> tuple[str, str, str]:
+    """A docstring's sentence, its question and the rest, empty where they are missing.
+
+    Raises `CourseFault` where there is no sentence.
+    """
     lines = (ast.get_docstring(node) or "").split("\n")
     if not lines[0].strip():
         raise fault(file, node, f"{node.name} has no docstring; its first line is what is read")
     if len(lines) > 1 and lines[1].strip():
         says = f"the sentence of {node.name} must fit one line, with an empty line after it"
         raise fault(file, node, says)
-    return lines[0].strip(), "\n".join(lines[2:]).strip()
+    question, _, rest = "\n".join(lines[2:]).strip().partition("\n\n")
+    return lines[0].strip(), " ".join(question.split()), " ".join(rest.split())
 
 
 def public_methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
@@ -173,8 +177,8 @@ def _step(node: ast.FunctionDef, mark: ast.expr, functions: Sequence[str], file:
         raise fault(file, mark, f"{node.name}: needs must be the name of a step, or a tuple")
     if not isinstance(public, bool):
         raise fault(file, mark, f"{node.name}: public must be True or False")
-    title, _ = sentence_and_rest(node, file)
-    return Step(node.name, _graded(node, functions, file), title, points, needs, public)
+    title, question, _ = _said(node, file)
+    return Step(node.name, _graded(node, functions, file), title, points, needs, public, question)
 
 
 def _options(mark: ast.expr, file: str) -> dict[str, Any]:

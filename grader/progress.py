@@ -49,6 +49,7 @@ class Reached:
     passed_with: str = ""  # SHA-256 of the suite that was last passed; empty if none was
     right: tuple[str, ...] = ()  # functions all of whose steps passed in the last attempt
     hints: Mapping[str, int] = field(default_factory=dict)  # shown so far, by function
+    told: Mapping[str, str] = field(default_factory=dict)  # the mistake last named, by function
     gave_up: bool = False  # was shown the solution before passing
 
     def standing(self, suite_hash: str) -> Standing:
@@ -148,7 +149,17 @@ def _after(was: Reached, report: Report) -> Reached:
         suite=suite,
         passed_with=suite if report.passed else was.passed_with,
         right=tuple(function for function, passed in steps.items() if all(passed)),
+        told=_named(report),
     )
+
+
+def _named(report: Report) -> dict[str, str]:
+    """The first mistake that was named for each function, where it was the only one."""
+    found: dict[str, str] = {}
+    for result in report.steps:
+        if len(result.diagnoses) == 1 == len(result.diagnoses[0]):
+            found.setdefault(result.step.function, result.diagnoses[0][0].id)
+    return found
 
 
 def _path(course: Course) -> Path:
@@ -156,6 +167,8 @@ def _path(course: Course) -> Path:
 
 
 # -- the file: nothing in it is trusted to be what was written ---------------------
+
+EXAMPLE = asdict(Reached(hints={"f": 1}, told={"f": "03_x.mistake"}))
 
 
 def _read(data: bytes) -> dict[str, Reached]:
@@ -174,7 +187,7 @@ def _reached(entry: Any) -> Reached:
         raise ValueError("an entry is no object")
     known = {part.name: entry[part.name] for part in fields(Reached) if part.name in entry}
     for name, value in known.items():
-        if not _is_like(value, getattr(Reached(), name)):
+        if not _is_like(value, EXAMPLE[name]):
             raise ValueError(f"{name} is out of place")
     if "right" in known:
         known["right"] = tuple(known["right"])
@@ -189,7 +202,8 @@ def _is_like(value: Any, example: Any) -> bool:
         return type(value) is int and 0 <= value <= MOST
     if isinstance(example, tuple):
         return isinstance(value, list) and all(isinstance(part, str) for part in value)
-    return isinstance(value, dict) and all(_is_like(count, 0) for count in value.values())
+    (part,) = example.values()
+    return isinstance(value, dict) and all(_is_like(one, part) for one in value.values())
 
 
 def _put_aside(path: Path, error: Exception) -> Progress:

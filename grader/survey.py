@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader import probes
-from grader.catalogue import Entry, page, why_and_question
+from grader.catalogue import Entry, page
 from grader.course import Course
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Feedback
@@ -29,17 +29,16 @@ def _entries(examiner: Examiner) -> Iterator[Entry]:
     own = examiner.paper.atlas.bank.solution(exercise).misconceptions
     for wrong in sorted(own, key=lambda one: exercise.functions.index(one.function)):
         kills = Trial.of(examiner, wrong).kills
-        why, question = why_and_question(wrong.hint)
         yield Entry(
             id=wrong.id,
             chapter=f"{exercise.number} · {exercise.title}",
             function=wrong.function,
             does=wrong.says,
-            why=why,
+            why=wrong.why,
             shown_by=_told(
                 [s.title for s in exercise.steps if s.id in kills and s.function == wrong.function]
             ),
-            look_at=question,
+            look_at=wrong.question,
             note=f"`{wrong.alike}`: {wrong.because}" if wrong.alike else "",
         )
 

@@ -63,6 +63,7 @@ def _figures(examiner: Examiner) -> Figures:
         *failing,
         *_of_steps(exercise, trials),
         *_of_targets(bank, exercise),
+        *_of_words(bank, exercise),
         *_of_twins(trials),
         *_of_probes(examiner, right),
     )
@@ -105,7 +106,7 @@ def _restyled(examiner: Examiner, own: Sequence[Misconception]) -> tuple[list[Tr
     }
     trials: list[Trial] = []
     for wrong in own:
-        name = wrong.id.rpartition(".")[2]
+        name = _name(wrong)
         if name not in second.programs:
             said.append((name, f"{second.path.name} has it in no second style"))
             continue
@@ -113,7 +114,7 @@ def _restyled(examiner: Examiner, own: Sequence[Misconception]) -> tuple[list[Tr
         if shared:
             said.append((name, f"its second style has a statement of the first: {shared[0]}"))
         trials.append(Trial.of_source(examiner, wrong, second.submission(wrong)))
-    unknown = second.programs.keys() - {wrong.id.rpartition(".")[2] for wrong in own}
+    unknown = second.programs.keys() - {_name(wrong) for wrong in own}
     said += [(name, f"{second.path.name} restyles what is no wrong program") for name in unknown]
     return trials, said
 
@@ -154,12 +155,27 @@ def _of_declarations(exercise: Exercise) -> Iterator[Said]:
         if len(step.title) > LONGEST_SENTENCE or step.title.endswith("."):
             says = f"its sentence has no full stop, and at most {LONGEST_SENTENCE} characters"
             yield step.id, says
+        if not step.question.endswith("?"):
+            yield step.id, "asks no question; that is the second paragraph of its docstring"
         for need in step.needs:
             if steps[need].needs or steps[need].function != step.function:
                 yield step.id, f"needs {need}, which is no values step of {step.function}"
     assert exercise.hints  # reading them holds the lesson's hints against the functions
     for function in exercise.functions:
         yield from _of_share(function, [s for s in steps.values() if s.function == function])
+
+
+def _of_words(bank: Bank, exercise: Exercise) -> Iterator[Said]:
+    """Every wrong program has a question, and tells why it is wrong."""
+    for wrong in bank.solution(exercise).misconceptions:
+        if not wrong.question.endswith("?"):
+            yield _name(wrong), "asks no question; that is the second paragraph of its docstring"
+        if not wrong.why:
+            yield _name(wrong), "does not tell why it is wrong; that is the last paragraph"
+
+
+def _name(wrong: Misconception) -> str:
+    return wrong.id.rpartition(".")[2]
 
 
 def _of_share(function: str, steps: Sequence[Step]) -> Iterator[Said]:

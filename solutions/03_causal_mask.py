@@ -52,7 +52,10 @@ def apply_mask(scores: Tensor, mask: Tensor) -> Tensor:
 def aligns_the_first_tokens(n_q, n_k=None, device=None):
     """You lined up the first query with the first key.
 
-    With cached keys the queries are the *last* tokens. Which ends should meet?
+    Which query is the newest, and which key was written last?
+
+    With cached keys the queries are the *last* tokens. Lined up with the first keys, they would
+    not even see themselves.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril()
@@ -62,8 +65,9 @@ def aligns_the_first_tokens(n_q, n_k=None, device=None):
 def keeps_the_future(n_q, n_k=None, device=None):
     """You let each query see itself and everything that comes after it.
 
-    While word 3 is being written, words 4 and 5 do not exist yet. On which side of the
-    diagonal does the past lie?
+    In a row of the mask, on which side of the diagonal does the past lie?
+
+    While word 3 is being written, words 4 and 5 do not exist yet.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu(n_k - n_q)
@@ -73,8 +77,10 @@ def keeps_the_future(n_q, n_k=None, device=None):
 def marks_what_is_hidden(n_q, n_k=None, device=None):
     """Your mask says True exactly where a key must stay hidden.
 
-    Both conventions are in use; the table in the lesson has them side by side. Which of
-    them is this course's?
+    What may a query do where a mask of this course says True?
+
+    Both conventions are in use; the table in the lesson has them side by side. Read by this
+    course's, your mask shows nothing but the future.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu(n_k - n_q + 1)
@@ -84,8 +90,10 @@ def marks_what_is_hidden(n_q, n_k=None, device=None):
 def keeps_the_future_of_the_first_tokens(n_q, n_k=None, device=None):
     """Your mask is the upper triangle, from the top left corner on.
 
-    So a query sees itself and the future, and extra keys count as future too. On which side
-    lies the past, and in which corner do the newest query and the newest key meet?
+    On which side of the diagonal lies the past, and in which corner do the newest query and the
+    newest key meet?
+
+    So a query sees itself and the future, and extra keys count as future too.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu()
@@ -95,8 +103,9 @@ def keeps_the_future_of_the_first_tokens(n_q, n_k=None, device=None):
 def marks_what_is_hidden_from_the_first_tokens(n_q, n_k=None, device=None):
     """You marked what is hidden, with the first query lined up with the first key.
 
-    Many tutorials draw it like that: they know only squares, and their True hides. What
-    does True mean here, and which ends should meet?
+    What does True let a query do, and which key is the last query's own?
+
+    Many tutorials draw it like that: they know only squares, and their True hides.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).triu(1)
@@ -107,6 +116,8 @@ def hides_the_token_itself(n_q, n_k=None, device=None):
     """Your queries see what came before them, but not themselves.
 
     The very first token has nobody before it. What is left for it to look at?
+
+    A query's own token is written already; only what comes after it is still to be guessed.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q - 1)
@@ -116,8 +127,9 @@ def hides_the_token_itself(n_q, n_k=None, device=None):
 def looks_one_token_ahead(n_q, n_k=None, device=None):
     """Your queries see one key too many: the token that comes right after them.
 
-    That token is the very one to be guessed. How many keys may the first of four
-    queries see?
+    How many keys may the first of four queries see, when there are four keys?
+
+    That token is the very one to be guessed, and whoever can see it learns only to copy it.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q + 1)
@@ -127,8 +139,10 @@ def looks_one_token_ahead(n_q, n_k=None, device=None):
 def looks_ahead_beyond_a_cache(n_q, n_k=None, device=None):
     """With more keys than queries, your queries see one key too many.
 
-    Two queries, five keys: the last query may see all five. How many may the one before it
-    see?
+    Two queries, five keys: the last query may see all five. How many may the one before it see?
+
+    A cache gives a query more of the past to see, but nothing of the future. The key too many
+    is the token right after it, the very one to be guessed.
     """
     n_k = n_q if n_k is None else n_k
     ahead = 1 if n_k > n_q else 0
@@ -139,8 +153,9 @@ def looks_ahead_beyond_a_cache(n_q, n_k=None, device=None):
 def hides_only_the_next_key(n_q, n_k=None, device=None):
     """You hide the one key right after each query, and show all those after that.
 
-    Word 3 is the next to guess, but words 4 and 5 give it away as well. How many keys of
-    the future may a query see?
+    Read your first row from left to right. What may still come after its first False?
+
+    Word 3 is the next to guess, but words 4 and 5 give it away as well.
     """
     n_k = n_q if n_k is None else n_k
     every = torch.ones(n_q, n_k, dtype=torch.bool, device=device)
@@ -151,8 +166,11 @@ def hides_only_the_next_key(n_q, n_k=None, device=None):
 def slides_the_triangle_the_wrong_way(n_q, n_k=None, device=None):
     """Your triangle is right for a square, but extra keys push it to the wrong side.
 
-    Two queries, five keys: three of the keys are older than both queries. Do older keys
-    make a query see more, or less?
+    Two queries, five keys: three of the keys are older than both queries. Do older keys make a
+    query see more, or less?
+
+    Every key more should make the rows longer by one place. In your mask it makes them shorter,
+    until nothing is left.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_q - n_k)
@@ -162,7 +180,11 @@ def slides_the_triangle_the_wrong_way(n_q, n_k=None, device=None):
 def hides_the_cached_keys(n_q, n_k=None, device=None):
     """Your queries see one another, but none of the keys that were there before them.
 
-    Extra keys on the left belong to earlier tokens. Is there a reason to forget those?
+    With more keys than queries, which tokens do the columns on the left belong to, and when
+    were those written?
+
+    Earlier keys wait in a cache for just this: that new queries can look at them. Hidden, they
+    might as well not be there.
     """
     n_k = n_q if n_k is None else n_k
     seen = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
@@ -172,10 +194,13 @@ def hides_the_cached_keys(n_q, n_k=None, device=None):
 
 @misconception(causal_mask)
 def lets_no_row_be_empty(n_q, n_k=None, device=None):
-    """You lined up the first ones after all where keys are fewer than queries.
+    """Where keys are fewer than queries, you lined up the first query with the first key after all.
 
-    The last query meets the last key, whichever of the two are more. With five queries
-    and two keys, what does that leave for the first query?
+    With five queries and two keys, the last query meets the last key. Which keys are left for
+    the first query?
+
+    The last query meets the last key, whichever of the two are more. In your mask the first
+    rows see what comes after them.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(max(n_k - n_q, 0))
@@ -185,8 +210,10 @@ def lets_no_row_be_empty(n_q, n_k=None, device=None):
 def shows_the_first_key_to_empty_rows(n_q, n_k=None, device=None):
     """Queries before the first key, which should see nothing, see the first key in your mask.
 
-    A row of nothing looks like an accident, but what to make of it is for a later step to
-    say. Does j <= i + (n_k - n_q) make an exception?
+    Five queries, two keys: what is i + (n_k - n_q) in the first row, and which j are no larger?
+
+    A row of nothing looks like an accident, but what to make of it is for a later step to say.
+    The formula makes no exception.
     """
     n_k = n_q if n_k is None else n_k
     seen = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
@@ -200,6 +227,9 @@ def takes_the_offset_without_its_sign(n_q, n_k=None, device=None):
 
     With five queries and two keys, n_k - n_q is -3. Does that let a query see more keys, or
     fewer?
+
+    Fewer keys make the rows shorter, not longer. The first rows should be empty, and in your
+    mask they see what comes after them.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(abs(n_k - n_q))
@@ -209,7 +239,11 @@ def takes_the_offset_without_its_sign(n_q, n_k=None, device=None):
 def makes_a_column_for_every_query(n_q, n_k=None, device=None):
     """Where keys are fewer than queries, your mask still has a column for every query.
 
-    It is a square then, and lies over no scores. What does a column of the mask stand for?
+    Five queries, two keys: what is the shape of their scores, and of a mask that lies over
+    them?
+
+    It is a square then, while the scores are narrower: they have a column for every key and no
+    more.
     """
     n_k = max(n_q, n_q if n_k is None else n_k)
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
@@ -219,8 +253,10 @@ def makes_a_column_for_every_query(n_q, n_k=None, device=None):
 def cuts_a_fixed_square(n_q, n_k=None, device=None):
     """Your mask has no room for more than 32 keys.
 
-    It comes out of a square whose size was chosen beforehand. Which two numbers say how
-    large a mask has to be?
+    Which two numbers say how large a mask has to be, and how large may they grow?
+
+    It is as if it came out of a square whose size was chosen beforehand. A text soon has more
+    tokens than that.
     """
     n_k = n_q if n_k is None else n_k
     square = torch.ones(32, 32, dtype=torch.bool, device=device).tril()
@@ -232,8 +268,10 @@ def cuts_a_fixed_square(n_q, n_k=None, device=None):
 def ends_a_row_below_zero(n_q, n_k=None, device=None):
     """Rows that should be empty see keys in your mask, as if a slice had ended below zero.
 
-    To Python `[:-1]` is everything but the last, not nothing. With seven queries and four
-    keys, at which number would your first row end?
+    Seven queries, four keys: at which number does your first row end, and what does Python take
+    such a number for?
+
+    To Python `[:-1]` is everything but the last, not nothing.
     """
     n_k = n_q if n_k is None else n_k
     mask = torch.zeros(n_q, n_k, dtype=torch.bool, device=device)
@@ -246,8 +284,11 @@ def ends_a_row_below_zero(n_q, n_k=None, device=None):
 def ignores_the_number_of_keys(n_q, n_k=None, device=None):
     """Your mask has as many columns as rows, whatever `n_k` says.
 
-    Keys may come from a cache and be more than the queries. What does a column of the
-    mask stand for?
+    What does a column of the mask stand for, and how many columns do two queries and five keys
+    need?
+
+    Keys may come from a cache and be more than the queries. The scores have a column for each
+    of them, and so must the mask.
     """
     return torch.ones(n_q, n_q, dtype=torch.bool, device=device).tril()
 
@@ -256,8 +297,9 @@ def ignores_the_number_of_keys(n_q, n_k=None, device=None):
 def puts_the_keys_in_the_rows(n_q, n_k=None, device=None):
     """Your rows are keys, and your columns are queries.
 
-    The mask is laid over the scores, place by place. Who owns a row there: a token that
-    asks, or a token that is asked?
+    Who owns a row of the mask: a token that asks, or a token that is asked?
+
+    The mask is laid over the scores, place by place, and in the scores a row is a query.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q).T
@@ -267,8 +309,10 @@ def puts_the_keys_in_the_rows(n_q, n_k=None, device=None):
 def puts_two_axes_in_front(n_q, n_k=None, device=None):
     """Your mask has two axes of size 1 in front of those of queries and keys.
 
-    They fit scores of batches and heads, but a mask of two axes does so too. Which shape
-    does the contract promise?
+    Which shape does the docstring promise, and how many axes does your mask have?
+
+    They fit scores of batches and heads, but a mask of two axes does so too, and fits scores
+    without heads as well.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(1, 1, n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
@@ -278,8 +322,10 @@ def puts_two_axes_in_front(n_q, n_k=None, device=None):
 def answers_with_ones_and_zeros(n_q, n_k=None, device=None):
     """Your mask has ones and zeros in the right places, but they are numbers.
 
-    Numbers can be added by accident, and `~` does not turn them round. Which dtype has
-    nothing but yes and no?
+    Which of your lines decides the dtype of the mask, and which dtype does PyTorch take when
+    none is named?
+
+    Numbers can be added by accident, and `~` does not turn them round.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, device=device).tril(n_k - n_q)
@@ -289,7 +335,10 @@ def answers_with_ones_and_zeros(n_q, n_k=None, device=None):
 def answers_with_whole_numbers(n_q, n_k=None, device=None):
     """Your mask has ones and zeros in the right places, but they are whole numbers.
 
-    `~` turns True into False, but 1 into -2. Which dtype has nothing but yes and no?
+    What does `~` make of True, and what does it make of 1?
+
+    `~` turns True into False, but 1 into a number that counts as true again. A dtype of nothing
+    but yes and no has no such surprise.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.int, device=device).tril(n_k - n_q)
@@ -299,8 +348,10 @@ def answers_with_whole_numbers(n_q, n_k=None, device=None):
 def answers_with_a_mask_to_add(n_q, n_k=None, device=None):
     """You made a mask that is to be added to the scores: 0 keeps, -inf hides.
 
-    That is one of the four conventions, the last in the lesson's table. Which one was
-    asked for here?
+    The lesson has a table of four conventions. Which of the four does `causal_mask` promise?
+
+    That is the last of the lesson's four conventions. Read as yes and no it says the opposite:
+    0 counts as False, and -inf as True.
     """
     n_k = n_q if n_k is None else n_k
     return torch.full((n_q, n_k), -math.inf, device=device).triu(n_k - n_q + 1)
@@ -310,8 +361,9 @@ def answers_with_a_mask_to_add(n_q, n_k=None, device=None):
 def stays_on_the_cpu(n_q, n_k=None, device=None):
     """A tensor in your function is made on the CPU, whatever `device` says.
 
-    On a GPU the scores would be in one place and the mask in another. At which moment is
-    it decided where a tensor lives?
+    At which moment is it decided where a tensor lives?
+
+    On a GPU the scores would be in one place and the mask in another.
     """
     n_k = n_q if n_k is None else n_k
     return torch.ones(n_q, n_k, dtype=torch.bool).tril(n_k - n_q)
@@ -321,8 +373,10 @@ def stays_on_the_cpu(n_q, n_k=None, device=None):
 def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
     """You take `n_k = 0` for a number that was not given, and make as many keys as queries.
 
-    To `or` and `if n_k`, 0 and None are alike: both count as false. How do you ask for None
-    and nothing else?
+    For which values of `n_k` does your function take `n_q` instead, and for which should it?
+
+    To `or` and `if n_k`, 0 and None are alike: both count as false. But 0 is a number of keys,
+    and None says that no number was given.
     """
     n_k = n_k or n_q
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
@@ -332,7 +386,9 @@ def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
 def leaves_a_score_of_zero(scores, mask):
     """You turned the hidden scores into 0.
 
-    Softmax will take exp of every score. What is exp(0), and is that nothing?
+    Softmax will take exp of every score. What is exp(0), and what is exp(-inf)?
+
+    exp(0) is 1, and so a hidden key still gets a weight like any other.
     """
     return scores * mask
 
@@ -341,8 +397,10 @@ def leaves_a_score_of_zero(scores, mask):
 def adds_the_mask_itself(scores, mask):
     """You added the mask to the scores: visible ones grew by 1, hidden ones stayed.
 
-    Adding can hide, but not by adding one and zero. What would have to be added to a
-    score so that exp of it is nothing?
+    What must be added to a score so that exp of the sum is nothing, and what so that the score
+    stays?
+
+    Adding can hide, but not by adding one and zero. A score that stays as it was is not hidden.
     """
     return scores + mask
 
@@ -351,8 +409,11 @@ def adds_the_mask_itself(scores, mask):
 def hides_what_may_be_seen(scores, mask):
     """You hid the scores where the mask is True and kept those where it is False.
 
-    That fits the convention of `triu` and `nn.MultiheadAttention`. What does True mean in
-    this course?
+    Pick a place with -inf in your result. What does the mask say there, and what does that mean
+    in this course?
+
+    That fits the convention of `triu` and `nn.MultiheadAttention`, whose True hides. In this
+    course True keeps.
     """
     return scores.masked_fill(mask, -math.inf)
 
@@ -361,7 +422,11 @@ def hides_what_may_be_seen(scores, mask):
 def fills_with_plus_infinity(scores, mask):
     """Your hidden scores are +inf, larger than every other score.
 
-    The largest score gets the largest weight. Is that what should happen to a hidden key?
+    The largest score gets the largest weight. What weight should a hidden key get, and what
+    score leads to that?
+
+    The largest score gets the largest weight, so that hidden keys would be looked at before all
+    others.
     """
     return scores.masked_fill(~mask, math.inf)
 
@@ -370,8 +435,10 @@ def fills_with_plus_infinity(scores, mask):
 def fills_with_a_large_number(scores, mask):
     """You hid scores behind -1e9, which is low, but not as low as can be.
 
-    Float16 cannot even hold that number, and a row that is hidden throughout turns into
-    equal weights. Which value lies below every score?
+    Which value lies below every score, whatever the dtype?
+
+    Float16 cannot even hold that number, and a row that is hidden throughout turns into equal
+    weights.
     """
     return scores.masked_fill(~mask, -1e9)
 
@@ -380,8 +447,11 @@ def fills_with_a_large_number(scores, mask):
 def fills_with_minus_ten_thousand(scores, mask):
     """You hid scores behind -1e4, and real scores have been seen below that.
 
-    A visible score of -15 000 would then weigh less than a hidden one. Which value lies
-    below every score?
+    Suppose that a visible score is -15 000. Which is larger in your result: that one, or a
+    hidden one?
+
+    What lies below -1e4 weighs less than what is hidden, and a row that is hidden throughout
+    turns into equal weights.
     """
     return scores.masked_fill(~mask, -1e4)
 
@@ -390,8 +460,10 @@ def fills_with_minus_ten_thousand(scores, mask):
 def adds_minus_ten_thousand(scores, mask):
     """You added -1e4 to the hidden scores, which are then low, but not out of the game.
 
-    In a row that is hidden throughout all go down by the same amount, and their weights are
-    as if nothing were hidden. What could be put there that no score comes near?
+    How much should a hidden score still tell of what it was before?
+
+    In a row that is hidden throughout all go down by the same amount, and their weights are as
+    if nothing were hidden.
     """
     return scores + (1 - mask.to(scores.dtype)) * -1e4
 
@@ -400,8 +472,11 @@ def adds_minus_ten_thousand(scores, mask):
 def fills_with_the_lowest_number(scores, mask):
     """You hid scores behind the lowest number that their dtype can hold.
 
-    It fits every dtype, and that is well thought of. But a row that is hidden throughout
-    turns into equal weights. Which value lies below every number?
+    A row may be hidden throughout. Which weights do its keys get when all its scores are the
+    same number?
+
+    It fits every dtype, and that is well thought of. But a row that is hidden throughout turns
+    into equal weights.
     """
     return scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
 
@@ -410,8 +485,10 @@ def fills_with_the_lowest_number(scores, mask):
 def multiplies_infinity_by_zero(scores, mask):
     """Your visible scores became NaN, as -inf times 0 does.
 
-    Infinity less infinity, or times zero, is not zero; nobody can say what it is. Can you
-    choose between two values without any arithmetic?
+    Which of your lines calculates with infinity, and what comes of that at a visible place?
+
+    Infinity less infinity, or times zero, is not zero; nobody can say what it is. To choose
+    between two values takes no arithmetic.
     """
     return scores + (~mask).to(scores.dtype) * -math.inf
 
@@ -420,8 +497,10 @@ def multiplies_infinity_by_zero(scores, mask):
 def divides_by_the_mask(scores, mask):
     """Your hidden scores became infinite, but with the signs they had.
 
+    Look at hidden scores above 0, below 0, and at 0. What becomes of each, and what should?
+
     So it comes out of a division by a mask of ones and zeros: a score above 0 is then larger
-    than every other, and one of 0 is NaN. Which value should be there, whatever was before?
+    than every other, and one of 0 is NaN.
     """
     return scores / mask
 
@@ -430,8 +509,11 @@ def divides_by_the_mask(scores, mask):
 def goes_on_to_the_weights(scores, mask):
     """You returned weights, where scores were asked for.
 
-    To hide scores is one step, to turn them into weights another. Which of the two was
-    asked for here?
+    What does the docstring promise for a score where the mask is True, and which of your lines
+    changes such a score?
+
+    To hide scores is one step, to turn them into weights another. Whoever calls you will take
+    the second, and then it is taken twice.
     """
     return scores.masked_fill(~mask, -math.inf).softmax(-1)
 
@@ -440,8 +522,10 @@ def goes_on_to_the_weights(scores, mask):
 def spares_rows_without_keys(scores, mask):
     """A row that is hidden throughout keeps its scores in your result.
 
-    That the row has nothing to look at is for a later step to deal with. Does the mask say
-    True anywhere in it?
+    Where a row of the mask is False throughout, which of its scores may stay as they were?
+
+    That the row has nothing to look at is for a later step to deal with. With its scores kept,
+    it would look at everything.
     """
     return scores.masked_fill(~mask & mask.any(-1, keepdim=True), -math.inf)
 
@@ -450,8 +534,10 @@ def spares_rows_without_keys(scores, mask):
 def hides_a_key_from_all_queries(scores, mask):
     """You hide a key from every query as soon as it is hidden from one.
 
-    Each query has a row of the mask to itself. What does the third row say about the
-    second query?
+    Which row of the mask decides what the second query may see?
+
+    Each query has a row of the mask to itself. What is hidden from one may well be seen by the
+    next.
     """
     return scores.masked_fill(~mask.all(-2, keepdim=True), -math.inf)
 
@@ -460,8 +546,9 @@ def hides_a_key_from_all_queries(scores, mask):
 def takes_a_score_of_zero_for_hidden(scores, mask):
     """You hide a visible score as well, where it happens to be exactly 0.
 
+    Which of your lines decides that a place is hidden, and what does that line look at?
+
     Two vectors at right angles have a product of 0, and may still look at each other.
-    What, other than the score, tells you that a place is hidden?
     """
     return scores.masked_fill(scores * mask == 0, -math.inf)
 
@@ -470,8 +557,9 @@ def takes_a_score_of_zero_for_hidden(scores, mask):
 def assumes_a_causal_mask(scores, mask):
     """You hid the future, whatever mask was given.
 
-    Masks come in other shapes than triangles, and whoever calls you has chosen one. Which of
-    your function's arguments says what stays visible?
+    Which of your function's arguments says what stays visible?
+
+    Masks come in other shapes than triangles, and whoever calls you has chosen one.
     """
     return scores.masked_fill(
         ~causal_mask(scores.shape[-2], scores.shape[-1], device=scores.device), -math.inf
@@ -482,7 +570,10 @@ def assumes_a_causal_mask(scores, mask):
 def turns_the_mask_over(scores, mask):
     """You laid the mask on the scores with its rows and columns exchanged.
 
-    A square hides this well. Which axis of the mask belongs to the queries?
+    Which axis of the mask belongs to the queries, and which axis of the scores does?
+
+    A square hides this well: the mask still fits, but it tells each query what was meant for a
+    key.
     """
     return scores.masked_fill(~mask.transpose(-2, -1), -math.inf)
 
@@ -491,17 +582,22 @@ def turns_the_mask_over(scores, mask):
 def uses_the_first_mask_for_all(scores, mask):
     """You give every sample of the batch the mask of the first one.
 
-    Sentences in a batch have different lengths, and so different masks. Which axes of the
-    mask can stay as they are?
+    In a mask of shape (8, 1, 4, 4), which part belongs to the second sentence, and where does
+    your function use it?
+
+    Sentences in a batch have different lengths, and so different masks.
     """
     return scores.masked_fill(~mask[(0,) * (mask.dim() - 2)], -math.inf)
 
 
 @misconception(apply_mask)
 def drops_the_axes_of_size_one(scores, mask):
-    """The samples of your mask line up with the heads of the scores.
+    """The samples of your mask line up with the heads of the scores: its axis of size 1 is gone.
 
-    Shapes are matched from the right. What was the axis of size 1 there to hold open?
+    In a mask of shape (8, 1, 4, 4), whose place does the axis of size 1 keep?
+
+    Shapes are matched from the right. Without the axis of size 1, the samples move to where the
+    heads are.
     """
     return scores.masked_fill(~mask.squeeze(), -math.inf)
 
@@ -510,8 +606,11 @@ def drops_the_axes_of_size_one(scores, mask):
 def puts_a_head_axis_into_every_mask(scores, mask):
     """Where a mask has three axes you put another one in, and so its first axis moves.
 
-    Shapes are matched from the right, and not all scores have heads. Whose business is it
-    that a mask fits its scores: yours, or the caller's?
+    A mask comes with three axes. What may the first of them count, and who has made sure that
+    it fits?
+
+    Shapes are matched from the right, and not all scores have heads. A mask that fits as it
+    comes needs no other axis.
     """
     return scores.masked_fill(~(mask.unsqueeze(1) if mask.dim() == 3 else mask), -math.inf)
 
@@ -520,8 +619,10 @@ def puts_a_head_axis_into_every_mask(scores, mask):
 def writes_into_the_scores(scores, mask):
     """You wrote the -inf into the scores you were given.
 
-    Whoever called you may still need them. In PyTorch, what does an underscore at the end
-    of a method's name promise, and what an assignment to `scores[...]`?
+    In PyTorch, what does an underscore at the end of a method's name promise, and what an
+    assignment to `scores[...]`?
+
+    Whoever called you may still need them.
     """
     return scores.masked_fill_(~mask, -math.inf)
 
@@ -530,8 +631,10 @@ def writes_into_the_scores(scores, mask):
 def answers_in_single_precision(scores, mask):
     """Your values are right, but float16 scores come back as float32.
 
-    Somewhere on the way the numbers were given another dtype. Where could the scores' dtype
-    be handed on?
+    Where on their way through your function do float16 scores meet something of another dtype?
+
+    The model's other tensors are still float16, and PyTorch multiplies no matrices of two
+    different dtypes.
     """
     return scores + torch.zeros(mask.shape, device=scores.device).masked_fill(~mask, -math.inf)
 
@@ -540,8 +643,9 @@ def answers_in_single_precision(scores, mask):
 def answers_always_in_single_precision(scores, mask):
     """Your values are right, but scores of every dtype come back as float32.
 
-    Some models calculate in float16 to save room, some in float64 to be exact. Which dtype
-    does the caller count on?
+    Which of your lines chooses a dtype, and which dtype does the caller count on?
+
+    Some models calculate in float16 to save room, some in float64 to be exact.
     """
     return scores.float().masked_fill(~mask, -math.inf)
 
@@ -550,8 +654,10 @@ def answers_always_in_single_precision(scores, mask):
 def fills_from_the_cpu(scores, mask):
     """You made a tensor on the CPU, wherever the scores are.
 
-    On a GPU it could not meet them. Which of your lines makes a new tensor, and how could
-    it know the place?
+    Which of your lines makes a new tensor, and from what could that line learn where the scores
+    are?
+
+    On a GPU such a tensor could not meet the scores.
     """
     return torch.where(mask, scores, torch.full(scores.shape, -math.inf, dtype=scores.dtype))
 
@@ -560,19 +666,21 @@ def fills_from_the_cpu(scores, mask):
 def cuts_the_gradient(scores, mask):
     """Your values are right, but no gradient finds its way back to the scores.
 
-    A model learns through exactly that way. Which part of your function lets go of the
-    thread?
+    Which of your lines makes a tensor that no longer knows which scores it came from?
+
+    A model learns through exactly that way back.
     """
     return scores.detach().clone().masked_fill(~mask, -math.inf)
 
 
 @misconception(apply_mask)
 def hides_in_a_copy(scores, mask):
-    """Where the scores are a transposed tensor, you hide nothing.
+    """Where the scores come as a transposed tensor, your result hides nothing.
 
-    `reshape` and `flatten` give a view where they can, and a copy where they cannot; what
-    is written into a copy is not in the tensor you return. Do the scores have to lie in one
-    line to be hidden?
+    Into which tensor do you write the -inf, and which tensor do you return?
+
+    `reshape` and `flatten` give a view where they can, and a copy where they cannot; what is
+    written into a copy is not in the tensor you return.
     """
     result = scores.clone()
     result.reshape(-1)[~mask.expand(scores.shape).reshape(-1)] = -math.inf

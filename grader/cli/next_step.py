@@ -44,6 +44,9 @@ def next_step(
     first = causes(report)
     if not first or first[0].holds_up_all(report):
         return spelt("check", exercise.number, *file)  # one thing stops it all: mend it
+    told = first[0].result.diagnoses
+    if file and len(told) == 1 == len(told[0]):  # what a hint says of it is kept of one's own file
+        return spelt("explain", told[0][0].short_id)
     # What is not written yet may be what the first failure comes from.
     stuck = {first[0].result.step.function, *unwritten(report)}
     return spelt("hint", exercise.number, next(f for f in exercise.functions if f in stuck))

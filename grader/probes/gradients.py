@@ -16,11 +16,12 @@ from grader.calls import Value
 from grader.model import Misconception
 
 ID = "probes.cut_thread"
-HINT = (
-    "`detach`, `.data`, `.item()`, NumPy, `torch.tensor` and a new `nn.Parameter` let go of the "
-    "thread. Which of these stands between the argument and your result?"
+QUESTION = (
+    "Which of `detach`, `.data`, `.item()`, NumPy, `torch.tensor` and a new `nn.Parameter` "
+    "stands between an argument and your result?"
 )
-LOOK_AT = HINT
+WHY = "Each of them hands on numbers without their history, and what is behind them cannot learn."
+LOOK_AT = QUESTION
 
 
 def read(
@@ -58,7 +59,7 @@ def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
     names = sorted(cut)
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     says = f"No gradient finds its way back through your function to {listed}."
-    return Misconception(ID, failed.function, says, HINT)
+    return Misconception(ID, failed.function, says, QUESTION, WHY)
 
 
 def _is_zero(gradient: torch.Tensor) -> bool:

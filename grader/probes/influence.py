@@ -19,11 +19,13 @@ from grader.worker.parts import mapped, tensors_in
 ID = "probes.influence"
 OF_FUTURE = (
     "A token that comes later changes the results of those before it: the future is seen.",
-    "Which keys may the first token attend to, and which of them does your function leave in?",
+    "Which keys may the first token attend to, and which does your function leave in?",
+    "A model that sees the next token while it learns has nothing left to predict.",
 )
 OF_SAMPLES = (
     "What one sample holds changes the result of another: they leak into each other.",
-    "Which axis counts the samples, and does every operation keep to one of them?",
+    "Which axis counts the samples, and which of your operations runs along it?",
+    "Samples share a batch to save time; each must come out as if it were alone.",
 )
 LOOK_AT = OF_FUTURE[1]
 

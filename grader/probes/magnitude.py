@@ -20,11 +20,13 @@ ID = "probes.magnitude"
 LARGE = 20.0  # times the largest number of any call that went right: surely no accident
 OF_LARGE = (
     "Your result is right for scores of usual size, and wrong for large ones.",
-    "Which number grows beyond all bounds on the way, and what could be taken away before?",
+    "Which number on the way grows beyond all bounds, and what could be taken away before?",
+    "Scores grow while a model learns, and the formula holds for all of them.",
 )
 OF_HALF = (
     "Your result is right in single precision, and wrong in half precision.",
     "Half precision ends at 65504 and has three digits. Which number on the way needs more?",
+    "What half precision cannot hold becomes infinite, or is rounded away.",
 )
 LOOK_AT = OF_LARGE[1]
 
@@ -44,7 +46,7 @@ def read(
     }
 
 
-def _of_function(atlas: Atlas, steps: Sequence[Evidence]) -> tuple[str, str] | None:
+def _of_function(atlas: Atlas, steps: Sequence[Evidence]) -> tuple[str, str, str] | None:
     places = [p for step in steps for p in step.calls() if p.call.mode == "value"]
     right = [p for p in places if _is_right(atlas, p)]
     wrong = [p for p in places if p not in right]

@@ -35,14 +35,30 @@ from grader.probes.reading import pairs
 ID = "probes.rotation"
 IN_GENERAL = "Your rows are not turned as they should be."
 USUAL = 10000.0  # the base where a contract names none
-PAIR_HINT = "Each pair has one column in either half. Which column is turned together with 1?"
-STILL_HINT = "Only position 0 leaves a row as it is. By which angle is pair 0 turned at position 1?"
-COUNT_HINT = "By which angle is pair 0 turned at position 0, and by which at position 5?"
-WAY_HINT = "Turned by a little, the pair (1, 0) becomes (almost 1, a little). What is it in yours?"
-LAW_HINT = "Pair 0 turns by the position itself. By which part of it does the last pair turn?"
-LOOK_AT = COUNT_HINT
+# What to look at, and why it is wrong.
+PAIR = (
+    "Each pair has one column in either half. Which column is turned together with 1?",
+    "There are two customs, and weights that were trained with one mean nothing with the other.",
+)
+STILL = (
+    "Only position 0 leaves a row as it is. By which angle is pair 0 turned at position 1?",
+    "A row that is not turned does not show where it stands.",
+)
+COUNT = (
+    "By which angle is pair 0 turned at position 0, and by which at position 5?",
+    "Whoever gives you positions counts from 0, and the keys in a cache were turned so.",
+)
+WAY = (
+    "Turned by a little, the pair (1, 0) becomes (almost 1, a little). What is it in yours?",
+    "Turned the other way, a token that came before looks as if it came after.",
+)
+LAW = (
+    "Pair 0 turns by the position itself. By which part of it does the last pair turn?",
+    "Fast pairs tell neighbours apart and slow ones near from far; weights count on each speed.",
+)
+LOOK_AT = COUNT[0]
 
-Said = tuple[str, str]  # a finding, and its question
+Said = tuple[str, tuple[str, str]]  # a finding, and what is said beside it
 
 
 def read(
@@ -55,8 +71,9 @@ def read(
     said = _said(turns) if turns else None
     if said is None:
         return {}
+    says, told = said
     return {
-        step.step: Misconception(ID, step.function, *said, in_general=IN_GENERAL)
+        step.step: Misconception(ID, step.function, says, *told, in_general=IN_GENERAL)
         for step in values
         if not all(p.is_like(atlas.reference(p), atlas.reference(p)) for p in step.calls())
     }
@@ -107,12 +124,12 @@ def _said(turns: Sequence[Turn]) -> Said | None:
         return None
     after = [turn.after for turn in turns]
     if all(torch.allclose(t.before, t.after, rtol=t.noise, atol=0) for t in turns):
-        return "Nothing is turned.", STILL_HINT
+        return "Nothing is turned.", STILL
     split = [turn.before.shape[-1] for turn in turns if not is_kept(turn, turn.after)]
     if split and all(is_kept(turn, turn.after, halves=False) for turn in turns):
         beside = f"0 with 1, where column 0 belongs to column {split[0] // 2} of {split[0]}"
         turned = _all_angles(turns, after, halves=False) is not None
-        return (f"You pair neighbouring columns, {beside}.", PAIR_HINT) if turned else None
+        return (f"You pair neighbouring columns, {beside}.", PAIR) if turned else None
     ours = _all_angles(turns, after)
     return _of_laws(ours, laws(ours)) if ours and not split else None
 
@@ -131,10 +148,10 @@ def _of_laws(ours: Angles, found: Sequence[Law]) -> Said | None:
     if len({(law.count, law.way) for law in found}) != 1 or not found[0].wrong:
         return None
     if found[0].count != POSITION:
-        return _of_count(ours, found[0].count), COUNT_HINT
+        return _of_count(ours, found[0].count), COUNT
     if found[0].way != 1:
-        return "Your angles run the other way round.", WAY_HINT
-    return _of_shares(ours, found), LAW_HINT
+        return "Your angles run the other way round.", WAY
+    return _of_shares(ours, found), LAW
 
 
 def _of_count(ours: Angles, count: str) -> str:

@@ -26,9 +26,11 @@ from grader.worker.parts import tensors_in
 ID = "probes.scale"
 CLOSE = 2e-4  # of a factor: half a rounding error of what is read off float32 weights
 MOST_DENOMINATOR = 6  # of an exponent that somebody would write
-HINT = "Which size, and which power of it, should the scores be divided by?"
-WHENCE = "Which step of your function brings that in?"
-LOOK_AT = HINT
+QUESTION = "Which size, and which power of it, should the scores be divided by?"
+WHENCE = "Which step of your function multiplies or divides, and by what?"
+LOOK_AT = QUESTION
+WHY = "Products of vectors grow with √{}; divided by that, scores keep one size, however wide."
+WHY_OTHERWISE = "The formula has no such factor, and whoever builds on the result counts on it."
 IN_GENERAL = "Your scores, or your result, are a multiple of what they should be."
 
 
@@ -85,8 +87,8 @@ def read(
     if size and len({reading.sizes.get(size) for reading in readings}) < 2:
         return {}  # a size that never varies cannot be told from a number
     says = _told(law, size, any(reading.of_weights for reading in readings))
-    hint = HINT if size else WHENCE
-    found = Misconception(ID, function, says, hint, in_general=IN_GENERAL)
+    told = (QUESTION, WHY.format(size)) if size else (WHENCE, WHY_OTHERWISE)
+    found = Misconception(ID, function, says, *told, in_general=IN_GENERAL)
     return {step.step: found for step in values}
 
 

@@ -18,12 +18,18 @@ from grader.model import Misconception
 from grader.probes.reading import LEAST_WEIGHT, are_weights, centred, pairs
 
 ID = "probes.visibility"
-BAND_HINT = "Which keys should a query see, counted from its own place?"
-LEAK_HINT = "The weight of a key is the exponential of its score. Which score has a weight of 0?"
+BAND = (
+    "Which keys should a query see, counted from its own place?",
+    "A single key too many, or too few, changes all that is made with the mask.",
+)
+LEAK = (
+    "The weight of a key is the exponential of its score. Which score has a weight of 0?",
+    "Whatever weight a hidden key keeps is taken from the visible ones.",
+)
 FREE = None  # a side on which nothing ends the band
 MOST_SPREAD = 0.01  # of logarithms of float32 weights that are to be one number
 UNDERFLOW = 80.0  # a score so far below another gets a weight of 0 by itself
-LOOK_AT = BAND_HINT
+LOOK_AT = BAND[0]
 BAND_IN_GENERAL = "In your mask a query sees a band of keys that is not the right one."
 LEAK_IN_GENERAL = "A hidden key keeps a score, and with it some weight."
 
@@ -95,7 +101,7 @@ def _of_bands(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Miscon
     if not all(mask.equal(common.over(*mask.shape)) for mask in shown):
         return None  # an end that one mask's edges hide may be seen to be none in another
     says = f"In your mask a query sees {common}."
-    return Misconception(ID, failed.function, says, BAND_HINT, in_general=BAND_IN_GENERAL)
+    return Misconception(ID, failed.function, says, *BAND, in_general=BAND_IN_GENERAL)
 
 
 def _is_mask(tensor: torch.Tensor) -> bool:
@@ -148,7 +154,7 @@ def _of_leaks(atlas: Atlas, places: Sequence[Place], failed: Evidence) -> Miscon
     says = "A hidden key still weighs as much as a visible one with a score of 0."
     if score:
         says = f"A hidden key keeps a score of {words.number(score)} in your function."
-    return Misconception(ID, failed.function, says, LEAK_HINT, in_general=LEAK_IN_GENERAL)
+    return Misconception(ID, failed.function, says, *LEAK, in_general=LEAK_IN_GENERAL)
 
 
 def _scores(atlas: Atlas, place: Place, right: torch.Tensor) -> torch.Tensor | None:

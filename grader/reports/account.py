@@ -1,4 +1,4 @@
-"""One cause in full, as it stands on the page: the case, the prints, the mistake, a question."""
+"""One cause in full, as it stands on the page: the case, the prints, a question, the mistake."""
 
 from __future__ import annotations
 
@@ -67,9 +67,10 @@ def account(report: Report, cause: Cause, page: Page, detail: Detail) -> list[Se
         *_case(report, result, page, detail),
         Section(_paragraph(f"{said.difference} {said.pattern}", page)),
         Section(_prints(result.output, page, detail), rank=PRINTS),
+        Section(_paragraph(said.question, page)),
         Section((Text(),) if said.mistakes else (), rank=SPACING),
         Section(_mistakes(said, page)),
-        Section(_paragraph(said.question, page)),
+        Section(_paragraph(said.why, page)),
     ]
     return [section for section in sections if section.lines]
 

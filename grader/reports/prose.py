@@ -1,4 +1,4 @@
-"""What is said of one cause, in words: what is true first, the mistake, a question."""
+"""What is said of one cause, in words: what is true first, a question, then the mistake."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ class Prose:
     message: str
     difference: str
     pattern: str
+    question: str
     opening: str  # of the diagnosis
     mistakes: tuple[str, ...]
-    question: str
+    why: str  # only where all is told
 
 
 def prose(report: Report, result: StepResult, words: int | None, ellipsis: str) -> Prose:
     """What there is to say of a result in at most so many words; None stands for all of it."""
-    opening, mistakes, question = _diagnosis(result.diagnoses, in_full=words is None)
+    opening, mistakes, why = _diagnosis(result.diagnoses, in_full=words is None)
     message = _message(report, result)
     case = result.case or Case(call="")
     difference = "" if case.difference in message else _sentence(case.difference)
     pattern = "" if case.pattern in message + difference else _sentence(case.pattern)
+    question = _question(result, asked=f"{message} {difference}".rstrip().endswith("?"))
     texts = [*mistakes, question, message, difference, pattern]  # what matters most comes first
     *mistakes, question, message, difference, pattern = rationed(texts, words, ellipsis)
-    return Prose(message, difference, pattern, opening, tuple(mistakes), question)
+    return Prose(message, difference, pattern, question, opening, tuple(mistakes), why)
 
 
 def rationed(texts: Iterable[str], words: int | None, ellipsis: str) -> list[str]:
@@ -54,31 +56,33 @@ def rationed(texts: Iterable[str], words: int | None, ellipsis: str) -> list[str
 def _diagnosis(
     diagnoses: Sequence[Sequence[Misconception]], *, in_full: bool
 ) -> tuple[str, list[str], str]:
-    """How the diagnosis opens, the mistakes it names, and the question after them."""
+    """How the diagnosis opens, the mistakes it names, and why a single one is wrong."""
     alternatives = diagnoses[:MOST_ALTERNATIVES]
     if not alternatives:
         return "", [], ""
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
-        return (
-            "Measured: " if first[0].is_measured else "This looks like: ",
-            [_named(first[0], _going_on(first[0].says))],
-            _flat(first[0].hint),
-        )
+        opening = "Measured: " if first[0].is_measured else "This looks like: "
+        return opening, [_named(first[0], _going_on(first[0].says))], first[0].why * in_full
     if len(alternatives) == 1:
         opening = "This looks like these mistakes at once:"
         alternatives = [[one] for one in first]
-        question = _flat(first[0].hint)
     else:
         opening = "This looks like one of these:"
-        question = "Which of them is yours?"
-    if in_full:
-        return opening, [" And: ".join(map(_with_hint, group)) for group in alternatives], ""
-    return (
-        opening,
-        [" And: ".join(_named(one, one.says) for one in group) for group in alternatives],
-        question,
-    )
+    tell = _with_why if in_full else _by_itself
+    return opening, [" And: ".join(map(tell, group)) for group in alternatives], ""
+
+
+def _question(result: StepResult, *, asked: bool) -> str:
+    """What to ask: the mistake's question where one is known, else the step's own.
+
+    Of several at once the first is asked about; which of several it is only the step can ask.
+    asked: whether what went before ends in a question already.
+    """
+    if len(result.diagnoses) == 1 and result.diagnoses[0][0].question:
+        return result.diagnoses[0][0].question
+    compared = result.verdict is Verdict.FAILED
+    return result.step.question if (compared or result.diagnoses) and not asked else ""
 
 
 def _message(report: Report, result: StepResult) -> str:
@@ -125,15 +129,14 @@ def _going_on(says: str) -> str:
     return says[0].lower() + says[1:] if plain else says
 
 
-def _with_hint(one: Misconception) -> str:
-    return f"{_named(one, one.says)} {_flat(one.hint)}".rstrip()
+def _by_itself(one: Misconception) -> str:
+    return _named(one, one.says)
+
+
+def _with_why(one: Misconception) -> str:
+    return f"{_by_itself(one)} {one.why}".rstrip()
 
 
 def _named(one: Misconception, says: str) -> str:
     """What a mistake does, with the name by which `explain` knows it."""
-    owner, _, name = one.id.partition(".")
-    return f"{says} [{name if owner[:2].isdigit() else one.id}]"
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return f"{says} [{one.short_id}]"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from grader.catalogue import why_and_question
 from grader.course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,12 +25,19 @@ TERMS = frozenset(
     """.split()  # noqa: SIM905 - a list of single words is read more easily so
 )
 
+# Words by which a sentence leans on one before it.
+LEANING = re.compile(r"(That|This|It|Both|These|Those|They|Such|So|But|And|There|Then)\b")
+
 
 def terms_in(text: str) -> set[str]:
     words = set(re.findall(r"[a-z]+(?:-[a-z]+)*(?:16|32|64)?", text.lower()))
     words |= {word.removesuffix("s") for word in words}
     words |= {word.removesuffix("es") + "is" for word in words}  # axes, axis
     return words & TERMS
+
+
+def words_of(wrong) -> str:
+    return f"{wrong.question} {wrong.says} {wrong.why}"
 
 
 def taught_by(exercise) -> set[str]:
@@ -42,27 +49,40 @@ def taught_by(exercise) -> set[str]:
 @pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda exercise: exercise.id)
 def test_a_diagnosis_uses_no_term_before_a_lesson_does(exercise):
     taught = taught_by(exercise)
-    untaught = {
-        wrong.id: terms_in(f"{wrong.says} {wrong.hint}") - taught
-        for wrong in exercise.misconceptions
-    }
+    untaught = {wrong.id: terms_in(words_of(wrong)) - taught for wrong in exercise.misconceptions}
     assert {wrong: terms for wrong, terms in untaught.items() if terms} == {}
 
 
 @pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda exercise: exercise.id)
 def test_a_steps_sentence_uses_no_term_before_a_lesson_does(exercise):
     taught = taught_by(exercise)
-    untaught = {step.id: terms_in(step.title) - taught for step in exercise.steps}
+    untaught = {
+        step.id: terms_in(f"{step.title} {step.question}") - taught for step in exercise.steps
+    }
     assert {step: terms for step, terms in untaught.items() if terms} == {}
 
 
 @pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda exercise: exercise.id)
-def test_a_diagnosis_is_a_statement_and_its_hint_ends_in_a_question(exercise):
+def test_a_diagnosis_is_a_statement_after_a_question_and_has_a_reason(exercise):
     for wrong in exercise.misconceptions:
         assert wrong.says.endswith("."), wrong.id
-        assert wrong.hint.endswith("?"), wrong.id
-        assert all(why_and_question(wrong.hint)), wrong.id  # why it is wrong, and what to look at
-        assert len(f"{wrong.says} {wrong.hint}".split()) <= 70, wrong.id
+        assert wrong.question.endswith("?"), wrong.id
+        assert wrong.why.endswith(".") and "?" not in wrong.why, wrong.id
+        assert len(words_of(wrong).split()) <= 75, wrong.id
+
+
+@pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda exercise: exercise.id)
+def test_a_question_stands_by_itself_because_it_is_read_before_the_diagnosis(exercise):
+    asking = [*exercise.misconceptions, *exercise.steps]
+    leaning = [one.id for one in asking if LEANING.match(one.question)]
+    assert leaning == []
+    questions = Counter(wrong.question for wrong in exercise.misconceptions)
+    assert [question for question, count in questions.items() if count > 2] == []
+
+
+@pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda exercise: exercise.id)
+def test_a_steps_question_holds_no_number_because_homework_shows_it_too(exercise):
+    assert [step.id for step in exercise.steps if re.search(r"\d", step.question)] == []
 
 
 @pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda exercise: exercise.id)
@@ -70,5 +90,5 @@ def test_no_hint_holds_code_that_would_pass(exercise):
     """Of what stands in backticks nothing stands in the solution as a whole statement."""
     own = [line.strip().removeprefix("return ") for line in exercise.source.text.splitlines()]
     for wrong in exercise.misconceptions:
-        for code in re.findall(r"`([^`]+)`", f"{wrong.says} {wrong.hint}"):
+        for code in re.findall(r"`([^`]+)`", words_of(wrong)):
             assert not (len(code) > 12 and code in own), (wrong.id, code)

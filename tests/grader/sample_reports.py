@@ -17,10 +17,11 @@ from grader.model import (
 )
 
 ALIGNS_FIRST = Misconception(
-    "03_causal_mask.top_left",
+    "03_causal_mask.early",
     "causal_mask",
     "You lined up the first query with the first key.",
-    "With cached keys the queries are the last tokens.\n    Which ends should meet?",
+    "Which ends should meet?",
+    "With cached keys the queries are the last tokens.",
 )
 STRICT = Misconception("03_causal_mask.strict", "causal_mask", "Your mask hides a token itself.")
 MORE_KEYS = Case(
@@ -33,7 +34,13 @@ MORE_KEYS = Case(
 )
 STEPS = (
     Step("test_square", "causal_mask", "Query i may see the keys 0 to i", 2),
-    Step("test_more_keys", "causal_mask", "The last query lines up with the last key", 2),
+    Step(
+        "test_more_keys",
+        "causal_mask",
+        "The last query lines up with the last key",
+        2,
+        question="Which query is the newest?",
+    ),
     Step("test_one", "causal_mask", "One token sees itself", 1),
     Step("test_bool", "causal_mask", "The mask is boolean", 1, needs=("test_square",)),
     Step("test_device", "causal_mask", "It lies on the given device", 1, needs=("test_more_keys",)),

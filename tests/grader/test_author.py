@@ -164,7 +164,9 @@ def test_a_twin_that_nobody_declared_is_found_and_a_declared_one_is_named_with_t
 def multiplies_by_itself(x: Tensor) -> Tensor:
     \"\"\"Your function takes the second power.
 
-    A power is no multiple. What is twice 3?
+    What is twice 3?
+
+    A power is no multiple.
     \"\"\"
     return x**2
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from grader.catalogue import PAGE, Entry, entry_of, page, sections, why_and_question
+from grader.catalogue import PAGE, Entry, entry_of, page, reasons, sections
 from grader.cli import main
 from grader.course import Course
 from grader.errors import CourseFault, UsageFault
@@ -50,19 +50,6 @@ def typed(course: Course, *words: str):
     return CliRunner().invoke(main, ["--course", str(course.root), *words])
 
 
-@pytest.mark.parametrize(
-    "hint, why, question",
-    [
-        ("It grows. Why?", "It grows.", "Why?"),
-        ("Which axis?", "", "Which axis?"),
-        ("One.  Two\nlines. Is `a.b` it? Or not?", "One. Two lines.", "Is `a.b` it? Or not?"),
-        ("Think of 0.5. What is it? It is half.", "Think of 0.5. It is half.", "What is it?"),
-    ],
-)
-def test_a_hint_is_told_apart_into_statements_and_questions(hint, why, question):
-    assert why_and_question(hint) == (why, question)
-
-
 def test_the_page_says_of_each_what_it_does_why_what_shows_it_and_what_to_look_at():
     text = page([SCALE, TWIN, MEASURED])
     assert "## 02 · Scores\n\n### `scaled_scores`\n\n#### 02_scores.forgets_to_scale\n" in text
@@ -79,6 +66,7 @@ def test_the_page_says_of_each_what_it_does_why_what_shows_it_and_what_to_look_a
 def test_an_entry_is_found_by_its_id_or_by_what_stands_behind_the_dot(small):
     assert entry_of(small, "02_scores.adds_one")[0] == "02_scores.adds_one"
     assert entry_of(small, "Adds_One")[0] == "02_scores.adds_one"
+    assert entry_of(small, "02.adds_one")[0] == "02_scores.adds_one"
     assert entry_of(small, "`probes.scale`")[1].startswith("A wrong scale.")
     assert "## Measured" not in entry_of(small, "adds_one")[1]
 
@@ -95,6 +83,21 @@ def test_two_of_one_name_are_both_told(small):
     (small.root / PAGE).write_text(page(twice), encoding="utf-8")
     with pytest.raises(UsageFault, match=r"02_scores\.forgets.*03_more\.forgets"):
         entry_of(small, "forgets_to_scale")
+
+
+def test_of_two_of_one_name_the_number_tells_which(small):
+    twice = [SCALE, Entry(**vars(SCALE) | {"id": "03_more.forgets_to_scale"})]
+    (small.root / PAGE).write_text(page(twice), encoding="utf-8")
+    assert entry_of(small, "03.forgets_to_scale")[0] == "03_more.forgets_to_scale"
+
+
+def test_the_reasons_of_a_mistake_are_what_it_does_and_why_that_is_wrong(small):
+    told = ("Nothing divides your scores.", "They grow with the width.")
+    assert reasons(small, "02_scores.forgets_to_scale") == told
+    for without in ("02_scores.adds_one", "probes.scale", "02_scores.unknown", ""):
+        assert reasons(small, without) == ("", "")
+    (small.root / PAGE).unlink()
+    assert reasons(small, "02_scores.forgets_to_scale") == ("", "")
 
 
 def test_a_course_without_the_page_says_how_to_get_it(small):
@@ -123,10 +126,9 @@ def test_what_is_told_of_each_is_what_stands_in_the_solutions():
     found = sections(COURSE)
     for exercise in COURSE.exercises:
         for wrong in exercise.misconceptions:
-            why, question = why_and_question(wrong.hint)
             assert found[wrong.id].startswith(f"{wrong.says}\n")
-            assert f"- **Why it is wrong:** {why}\n" in found[wrong.id] + "\n"
-            assert f"- **What to look at:** {question}\n" in found[wrong.id] + "\n"
+            assert f"- **Why it is wrong:** {wrong.why}\n" in found[wrong.id] + "\n"
+            assert f"- **What to look at:** {wrong.question}\n" in found[wrong.id] + "\n"
 
 
 @pytest.mark.slow

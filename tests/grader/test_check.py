@@ -93,7 +93,7 @@ def test_a_half_right_file_is_told_its_mistake_by_name_on_one_plain_screen(learn
     for part in (
         "19 of 24 points", "The last query lines up with the last key", "causal_mask(2, 5",
         "mine.py:5", "CANARY-PRINT", "you lined up the first query with the first key",
-        "attn-grade hint 03 causal_mask",
+        "attn-grade explain 03.aligns_the_first_tokens",
     ):  # fmt: skip
         assert part in text
 

@@ -35,7 +35,7 @@ def report(failed: StepResult) -> Report:
 
 def test_a_report_is_this_document(report: Report) -> None:
     aligns_first = {
-        "id": "03_causal_mask.top_left",
+        "id": "03_causal_mask.early",
         "function": "causal_mask",
         "says": "You lined up the first query with the first key.",
     }

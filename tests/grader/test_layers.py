@@ -25,8 +25,8 @@ LAYERS = (
      "probes.magnitude", "probes", "diagnose", "plugin", "sitting", "carrying"),
     ("grade",),
     ("styles", "author", "figures", "trials", "survey", "verify"),
-    ("cli.spelling", "cli.loading", "cli.next_step", "cli.check", "cli.explain", "cli.learn",
-     "cli.write", "cli", "__main__"),
+    ("cli.spelling", "cli.screen", "cli.loading", "cli.next_step", "cli.check", "cli.explain",
+     "cli.hints", "cli.learn", "cli.write", "cli", "__main__"),
 )  # fmt: skip
 ORDER = [name for layer in LAYERS for name in layer]
 KNOW_PYTEST = {"plugin", "suite", "grade"}

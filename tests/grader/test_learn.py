@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from grader import progress
-from grader.cli import learn
+from grader.catalogue import PAGE, Entry, page
+from grader.cli import hints, learn
 from grader.course import Course
 from grader.progress import Reached
 from grader.reference import reference_of
@@ -34,7 +35,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*args: str, folder: Path | None = None) -> Result:
-    result = CliRunner().invoke(click.Group(commands=list(learn.COMMANDS)), args, obj=folder)
+    result = CliRunner().invoke(
+        click.Group(commands=[*learn.COMMANDS, *hints.COMMANDS]), args, obj=folder
+    )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 
@@ -215,6 +218,25 @@ def test_where_everything_is_right_no_hint_is_spent(root):
     )
     assert told("hint", "01", "double").startswith("double · hint 1 of 2\n")
     assert told("hint", "01", "--reset").startswith("double · hint 1 of 2\n")
+
+
+def test_a_hint_begins_with_why_the_mistake_that_the_last_check_named_is_one(root):
+    squares = Entry("01_double.squares", "01", "double", "You squared.", "It grows.", ("x",), "y?")
+    (root / PAGE).parent.mkdir()
+    (root / PAGE).write_text(page([squares]), encoding="utf-8")
+    reach(root, "01", told={"double": "01_double.squares", "halve": "01_double.gone"})
+    assert told("hint", "01", "double").startswith(
+        "Your last check named this: You squared.\n\nIt grows.\n\ndouble · hint 1 of 2\n"
+    )
+    assert told("hint", "01", "halve").startswith("halve · hint 1 of 1\n")
+    (root / PAGE).unlink()
+    assert told("hint", "01", "double").startswith("double · hint 2 of 2\n")
+
+
+def test_a_fresh_stub_has_no_mistake_any_more(root):
+    reach(root, "01", told={"double": "01_double.squares"})
+    told("reset", "01")
+    assert progress.load(Course.open(root)).of(Course.open(root).exercise("01")).told == {}
 
 
 def test_an_unknown_function_is_answered_with_the_nearest_and_with_all(root):

@@ -65,7 +65,8 @@ def test_a_wrong_program_is_its_name_its_target_and_its_docstring():
             "01_double.squares",
             "double",
             "You squared the number.",
-            "For 2 that looks right. What is twice 3?",
+            "What is twice 3?",
+            "For 2 that looks right.",
         ),
         Misconception("01_double.divides_by_three", "halve", "You took a third.", ""),
     )

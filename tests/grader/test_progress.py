@@ -11,7 +11,15 @@ import pytest
 
 from grader import progress
 from grader.course import Course, Exercise
-from grader.model import Environment, Feedback, Hashes, Report, StepResult, Verdict
+from grader.model import (
+    Environment,
+    Feedback,
+    Hashes,
+    Misconception,
+    Report,
+    StepResult,
+    Verdict,
+)
 from grader.progress import Reached, Standing, change, following, load, record, stuck_at, with_hints
 
 from .tiny_course import lay_out
@@ -124,6 +132,19 @@ def test_hints_and_giving_up_are_kept_beside_the_scores(course, double):
     assert reached.gave_up and reached.best == 6
 
 
+def test_the_mistake_that_was_named_is_kept_until_the_next_attempt(course, double):
+    first, *others = report(double, F, F, P).steps
+    one, two = (Misconception(f"01_double.{name}", "double", "You err.") for name in ("a", "b"))
+    for named, kept in [
+        (((one,),), {"double": one.id}),
+        (((one,), (two,)), {}),
+        (((one, two),), {}),
+    ]:
+        steps = (replace(first, diagnoses=named), *others)
+        record(course, replace(report(double, F, F, P), steps=steps))
+        assert load(course).of(double).told == kept
+
+
 # -- what comes next -------------------------------------------------------------------
 
 
@@ -182,6 +203,7 @@ GOOD = {"best": 1, "last": 1, "max_score": 6, "suite": "s", "hints": {"double": 
                 {"best": -1}, {"best": "1"}, {"best": True}, {"best": 1.5}, {"best": 10**9},
                 {"best": None}, {"suite": 3}, {"gave_up": 1}, {"hints": {"double": "x"}},
                 {"hints": {"double": -1}}, {"hints": []}, {"right": "double"}, {"right": [1]},
+                {"told": {"double": 1}}, {"told": []}, {"told": {"double": ["x"]}},
             )
         ),
         b'{"schema": 1, "exercises": {"01_double": {"best": ' + b"9" * 5000 + b"}}}",

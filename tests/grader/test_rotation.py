@@ -82,7 +82,7 @@ def found(*steps, contract=RIGHT):
     program = {"it": contract}
     bank = SimpleNamespace(reference=lambda exercise: program, variant=lambda *_: program)
     read = rotation.read(Atlas(bank, None), steps, steps)
-    assert all(one.hint.endswith("?") for one in read.values())
+    assert all(one.question.endswith("?") and one.why for one in read.values())
     return {name: one.says for name, one in read.items()}
 
 

@@ -102,9 +102,9 @@ Step 2 · The last query lines up with the last key
   At [0, 1] it says False where True belongs. Only the first column is right.
   You printed | here
               | there
+  Which ends should meet?
 
-  This looks like: you lined up the first query with the first key. [top_left]
-  With cached keys the queries are the last tokens. Which ends should meet?
+  This looks like: you lined up the first query with the first key. [03.early]
 
 4 of 12 points. Next: attn-grade hint 03 causal_mask
 """
@@ -249,23 +249,45 @@ def test_a_step_waits_for_those_that_did_not_pass() -> None:
     assert "The mask is boolean · waits for step 2  " in output
 
 
-def test_a_single_mistake_comes_before_its_question(misaligned: StepResult) -> None:
+def test_what_is_true_comes_first_then_a_question_then_the_name(misaligned: StepResult) -> None:
     output = shown(with_second(misaligned))
-    statement = output.index("  This looks like: you lined up the first query")
-    question = output.index("Which ends should meet?\n\n10 of 12 points.")
-    assert output.index("The shape is right") < output.index("came back") < statement < question
+    fact, values = output.index("The shape is right"), output.index("came back")
+    question = output.index("  Which ends should meet?\n\n")
+    name = output.index("  This looks like: you lined up the first query")
+    assert fact < values < question < name
 
 
-def test_an_ambiguous_mistake_names_three_at_most_and_asks(misaligned: StepResult) -> None:
+def test_why_it_is_wrong_is_told_on_request_only(misaligned: StepResult) -> None:
+    why = "  With cached keys the queries are the last tokens.\n"
+    assert why not in shown(with_second(misaligned))
+    output = shown(with_second(misaligned), verbose=True)
+    assert output.index("[03.early]") < output.index(why)
+
+
+def test_where_no_mistake_is_known_the_step_asks_its_own_question(misaligned: StepResult) -> None:
+    nameless = replace(misaligned, diagnoses=())
+    assert "\n  Which query is the newest?\n\n10 of 12" in shown(with_second(nameless))
+    raised = replace(nameless, verdict=Verdict.RAISED)
+    assert "Which query" not in shown(with_second(raised))  # what broke off has another cause
+    asked = replace(nameless, message="The result is None. Does it end in `return`?", case=None)
+    assert "Which query" not in shown(with_second(asked))
+
+
+def test_an_ambiguous_mistake_is_asked_about_by_the_step(misaligned: StepResult) -> None:
+    output = shown(with_second(replace(misaligned, diagnoses=((ALIGNS_FIRST,), (HIDES,)))))
+    assert "  Which query is the newest?\n\n  This looks like one of these:\n" in output
+    assert "Which ends should meet?" not in output
+
+
+def test_an_ambiguous_mistake_names_three_at_most(misaligned: StepResult) -> None:
     alternatives = ((ALIGNS_FIRST,), (HIDES,), (STRICT,), (TALL,))
     output = shown(with_second(replace(misaligned, diagnoses=alternatives)))
     assert (
         """\
   This looks like one of these:
-  – You lined up the first query with the first key. [top_left]
-  – Your mask is True where it hides. [hides]
-  – Your mask hides a token itself. [strict]
-  Which of them is yours?
+  – You lined up the first query with the first key. [03.early]
+  – Your mask is True where it hides. [03.hides]
+  – Your mask hides a token itself. [03.strict]
 """
         in output
     )
@@ -310,9 +332,9 @@ def test_a_step_that_raised_names_its_mistake_as_one_that_failed_does(
     assert (
         """  `causal_mask` raised RuntimeError.
   causal_mask(2, 5)   exercises/03_causal_mask.py:14
+  Which ends should meet?
 
-  This looks like: you lined up the first query with the first key. [top_left]
-  With cached keys the queries are the last tokens. Which ends should meet?
+  This looks like: you lined up the first query with the first key. [03.early]
 """
         in output
     )
@@ -333,10 +355,11 @@ def test_mistakes_made_together_are_told_together(misaligned: StepResult) -> Non
     output = shown(with_second(replace(misaligned, diagnoses=((ALIGNS_FIRST, STRICT),))))
     assert (
         """\
+  Which ends should meet?
+
   This looks like these mistakes at once:
-  – You lined up the first query with the first key. [top_left]
-  – Your mask hides a token itself. [strict]
-  With cached keys the queries are the last tokens. Which ends should meet?
+  – You lined up the first query with the first key. [03.early]
+  – Your mask hides a token itself. [03.strict]
 """
         in output
     )
@@ -637,8 +660,8 @@ Step 4 · Attention number 4
     0.003  0.001  0.000  0.004  0.992    0.059  0.039  0.012  0.073  0.817
     0.048  0.242  0.498  0.197  0.016    0.119  0.245  0.339  0.224  0.072
   At [0, 0] it has 0.02496 where 0.102 was expected.
-  This looks like: you lined up the first query with the first key. [top_left]
-  With cached keys the queries are the last tokens. Which ends should meet?
+  Which ends should meet?
+  This looks like: you lined up the first query with the first key. [03.early]
 """
         in output
     )
@@ -764,7 +787,8 @@ def test_prose_is_eighty_words_at_most(misaligned: StepResult) -> None:
     story = output[output.index("Step 2") : output.index("10 of 12 points. Next")]
     words = [word.strip(".…") for word in story.split()]
     assert words.count("m") == 40
-    assert 0 < words.count("d") < 20
+    # 11 words name the mistake, 4 ask about it.
+    assert words.count("d") + words.count("D") == 80 - 40 - 11 - 4
     assert "p" not in words
     assert "Which ends should meet?" in story
 
@@ -803,8 +827,7 @@ def test_verbose_folds_and_shortens_nothing(misaligned: StepResult) -> None:
     assert output.count("· raised ") == 3
     assert output.split().count("m") == 100
     assert printed(output) == [f"line {n}" for n in range(30)]
-    assert "– You lined up the first query with the first key. [top_left] With cached\n" in output
-    assert "Which of them is yours?" not in output
+    assert "– You lined up the first query with the first key. [03.early] With cached" in output
 
 
 def test_verbose_lists_the_steps_though_one_cause_holds_up_all() -> None:
@@ -824,7 +847,7 @@ def test_homework_tells_of_a_hidden_step_its_sentence_and_its_mistake(
     assert "Step 2 · The last query lines up with the last key\n" in output
     assert "  What it was given stays hidden in homework.\n" in output
     assert (
-        "  This looks like: you lined up the first query with the first key. [top_left]\n" in output
+        "  This looks like: you lined up the first query with the first key. [03.early]\n" in output
     )
 
 
@@ -995,5 +1018,5 @@ def test_what_was_measured_is_not_said_to_look_like_something(misaligned: StepRe
         "probes.scale", "causal_mask", "Your result is 3 times too large.", "Why?"
     )
     told = shown(with_second(replace(misaligned, diagnoses=((scale,),))))
-    assert "  Measured: your result is 3 times too large. [probes.scale]\n  Why?\n" in told
+    assert "  Why?\n\n  Measured: your result is 3 times too large. [probes.scale]\n" in told
     assert "This looks like" not in told

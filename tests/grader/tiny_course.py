@@ -57,7 +57,9 @@ _WRONG = 3.0
 def squares(x, *, sign=1.0):
     """You squared the number.
 
-    For 2 that looks right. What is twice 3?
+    What is twice 3?
+
+    For 2 that looks right.
     """
     return x * x
 

@@ -31,7 +31,11 @@ W_V = [[2.0, 1.0, 0.0], [0.0, 3.0, -1.0], [1.0, 0.0, 4.0], [0.0, 0.5, 0.0]]
 
 @step(points=1, public=True)
 def test_three_tokens_by_hand(student, reference, device):
-    """Cat, ball and it get the keys of the lesson"""
+    """Cat, ball and it get the keys of the lesson
+
+    Work out ball's key by hand, as the lesson does. At which point does your function go
+    another way?
+    """
     x, w = torch.tensor(TOKENS, device=device), torch.tensor(W_K, device=device)
     assert same_values(student.project(x, w), reference.project(x, w))
 
@@ -39,7 +43,11 @@ def test_three_tokens_by_hand(student, reference, device):
 @step(points=2)
 @pytest.mark.parametrize("n, d_in, d_out", [(4, 4, 4), (5, 3, 7), (1, 6, 2)])
 def test_any_number_of_tokens_and_features(student, reference, draw, n, d_in, d_out):
-    """Rows of x meet columns of w, whatever their sizes"""
+    """Rows of x meet columns of w, whatever their sizes
+
+    Pick one number of the result. Which row of x and which column of w should it be made
+    of?
+    """
     x, w = draw.normal(n, d_in), draw.normal(d_in, d_out)
     assert same_values(student.project(x, w), reference.project(x, w))
 
@@ -50,7 +58,10 @@ def test_any_number_of_tokens_and_features(student, reference, draw, n, d_in, d_
     [((3,), 3, 3, 3), ((3, 3), 3, 3, 3), ((2,), 5, 3, 7), ((2, 6), 5, 3, 7)],
 )
 def test_batches(student, reference, draw, batch, n, d_in, d_out):
-    """Every sentence of a batch is projected by itself"""
+    """Every sentence of a batch is projected by itself
+
+    Which axes of x count sentences, and what does each of your lines do to those axes?
+    """
     x, w = draw.normal(*batch, n, d_in), draw.normal(d_in, d_out)
     assert same_values(student.project(x, w), reference.project(x, w))
 
@@ -60,7 +71,10 @@ def test_batches(student, reference, draw, batch, n, d_in, d_out):
     "shape, d_out", [((4, 4), 4), ((3, 3, 3), 3), ((5, 3), 7), ((2, 6, 5, 3), 7)]
 )
 def test_the_bias(student, reference, draw, shape, d_out):
-    """Every token gets the same bias, a number for each feature"""
+    """Every token gets the same bias, a number for each feature
+
+    Along which axis of the result does b lie, and what should happen along the others?
+    """
     x, w, b = draw.normal(*shape), draw.normal(shape[-1], d_out), draw.normal(d_out)
     assert same_values(student.project(x, w, b), reference.project(x, w, b))
 
@@ -68,7 +82,10 @@ def test_the_bias(student, reference, draw, shape, d_out):
 @step(points=1, needs="test_any_number_of_tokens_and_features")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_the_inputs_set_dtype_and_device(student, reference, draw, dtype):
-    """The inputs set dtype and device, and stay as they are"""
+    """The inputs set dtype and device, and stay as they are
+
+    Which of your lines makes a tensor or changes one, and what sets its dtype and device?
+    """
     x, w = draw.normal(5, 3, dtype=dtype), draw.normal(3, 7, dtype=dtype)
     b = draw.normal(7, dtype=dtype)
     # With a bias first: a tensor that is made in any case is not a bias for want of one.
@@ -82,7 +99,11 @@ def test_the_inputs_set_dtype_and_device(student, reference, draw, dtype):
 @step(points=1, needs="test_any_number_of_tokens_and_features")
 @pytest.mark.parametrize("batch", [(), (2,)])
 def test_gradients(student, reference, draw, batch):
-    """Gradients flow back to the tokens, the weights and the bias"""
+    """Gradients flow back to the tokens, the weights and the bias
+
+    Follow x, w and b one by one to the result. On which of these ways could a gradient be
+    lost?
+    """
     x, w, b = draw.normal(*batch, 5, 3), draw.normal(3, 7), draw.normal(7)
     cotangent = draw.normal(*batch, 5, 7)
     got = student.project.gradients(x, w, b, cotangent=cotangent)
@@ -96,7 +117,11 @@ ODD_SHAPES = [(1, 2, 3), (2, 5, 3), (0, 3), (0, 5, 3)]
 @step(points=1, needs=("test_batches", "test_the_bias"))
 @pytest.mark.parametrize("shape", ODD_SHAPES)
 def test_odd_inputs(student, reference, draw, shape):
-    """Transposed, empty, in training, a batch of one: all work"""
+    """Transposed, empty, in training, a batch of one: all work
+
+    Which of your lines takes something for granted: a size, the order of numbers in memory,
+    inputs that nobody trains?
+    """
     x, w, b = draw.normal(*shape), draw.normal(3, 4), draw.normal(4)
     for parts in odd_forms(x, w, b):
         assert same_values(student.project(*parts), reference.project(*parts))
@@ -104,7 +129,10 @@ def test_odd_inputs(student, reference, draw, shape):
 
 @step(points=3, public=True)
 def test_three_parts_by_hand(student, reference, device):
-    """Cat, ball and it get a query, a key and a value each"""
+    """Cat, ball and it get a query, a key and a value each
+
+    Which matrix makes which part, and in which order do you hand the parts back?
+    """
     parts = [torch.tensor(part, device=device) for part in (TOKENS, W_Q, W_K, W_V)]
     assert same_values(student.project_qkv(*parts), reference.project_qkv(*parts), PARTS)
 
@@ -115,7 +143,11 @@ def test_three_parts_by_hand(student, reference, device):
     [((4, 4), 4, 4), ((3, 3, 3), 3, 3), ((5, 3), 6, 7), ((2, 5, 3), 6, 7), ((2, 8, 5, 3), 6, 7)],
 )
 def test_each_with_its_own_weights(student, reference, draw, shape, d_k, d_v):
-    """Queries, keys and values come from x, by their own weights"""
+    """Queries, keys and values come from x, by their own weights
+
+    From which tensor is each of the three made, with which weights, and how wide should it
+    be?
+    """
     x, d_model = draw.normal(*shape), shape[-1]
     w_q, w_k, w_v = draw.normal(d_model, d_k), draw.normal(d_model, d_k), draw.normal(d_model, d_v)
     got = student.project_qkv(x, w_q, w_k, w_v)
@@ -124,7 +156,11 @@ def test_each_with_its_own_weights(student, reference, draw, shape, d_k, d_v):
 
 @step(points=1, needs="test_each_with_its_own_weights")
 def test_the_three_follow_their_inputs(student, reference, draw):
-    """Dtype and device follow the inputs, which stay as they are"""
+    """Dtype and device follow the inputs, which stay as they are
+
+    Which line makes, converts or overwrites a tensor on the way to your three parts, be it
+    here or in `project`?
+    """
     half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (3, 6), (3, 7))]
     assert follows_device(student.project_qkv, *half)
     assert same(student.project_qkv(*half), reference.project_qkv(*half), PARTS)
@@ -133,7 +169,11 @@ def test_the_three_follow_their_inputs(student, reference, draw):
 
 @step(points=1, needs="test_each_with_its_own_weights")
 def test_gradients_of_the_three(student, reference, draw):
-    """Gradients flow back to the tokens and to all three weights"""
+    """Gradients flow back to the tokens and to all three weights
+
+    Start at q, at k and at v, and walk back to x and the weights. Where could a gradient
+    lose its way?
+    """
     parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 6), (3, 6), (3, 7))]
     cotangent = (draw.normal(2, 5, 6), draw.normal(2, 5, 6), draw.normal(2, 5, 7))
     got = student.project_qkv.gradients(*parts, cotangent=cotangent)
@@ -143,7 +183,11 @@ def test_gradients_of_the_three(student, reference, draw):
 @step(points=1, needs="test_each_with_its_own_weights")
 @pytest.mark.parametrize("shape", [(1, 1, 3), *ODD_SHAPES])
 def test_odd_inputs_of_the_three(student, reference, draw, shape):
-    """Transposed, empty, in training, a single word: all work"""
+    """Transposed, empty, in training, a single word: all work
+
+    Walk an empty x through your lines, then a transposed one, a single word, one in
+    training. Which line cannot cope?
+    """
     x, w_q, w_k, w_v = draw.normal(*shape), *(draw.normal(3, d) for d in (4, 4, 2))
     for parts in odd_forms(x, w_q, w_k, w_v):
         assert same_values(student.project_qkv(*parts), reference.project_qkv(*parts), PARTS)
@@ -162,7 +206,11 @@ def test_odd_inputs_of_the_three(student, reference, draw, shape):
     ],
 )
 def test_the_order_of_the_packed_parts(student, reference, draw, shape, d):
-    """One product holds queries, then keys, then values"""
+    """One product holds queries, then keys, then values
+
+    Which columns of the packed product are queries, which keys, which values, and along
+    which axis do you cut?
+    """
     x, w_qkv = draw.normal(*shape), draw.normal(shape[-1], 3 * d)
     assert same_values(student.project_packed(x, w_qkv), reference.project_packed(x, w_qkv), PARTS)
 
@@ -172,7 +220,10 @@ def test_the_order_of_the_packed_parts(student, reference, draw, shape, d):
     "shape, d", [((6, 6), 2), ((3, 3), 3), ((6, 6, 6), 2), ((5, 3), 7), ((2, 6, 5, 3), 7)]
 )
 def test_the_packed_bias(student, reference, draw, shape, d):
-    """Queries, keys and values each get their part of the bias"""
+    """Queries, keys and values each get their part of the bias
+
+    Which numbers of b_qkv belong to which part, and at which point do you add them?
+    """
     x, w_qkv, b_qkv = draw.normal(*shape), draw.normal(shape[-1], 3 * d), draw.normal(3 * d)
     got = student.project_packed(x, w_qkv, b_qkv)
     assert same_values(got, reference.project_packed(x, w_qkv, b_qkv), PARTS)
@@ -180,7 +231,11 @@ def test_the_packed_bias(student, reference, draw, shape, d):
 
 @step(points=1, needs="test_the_order_of_the_packed_parts")
 def test_the_packed_follow_their_inputs(student, reference, draw):
-    """Dtype and device follow x and the rest, left as they are"""
+    """Dtype and device follow x and the rest, left as they are
+
+    Go through your function once with a bias and once without. Which line makes, converts
+    or overwrites a tensor?
+    """
     half = [draw.normal(*shape, dtype=torch.float16) for shape in ((5, 3), (3, 6), (6,))]
     assert follows_device(student.project_packed, *half)
     assert follows_device(student.project_packed, *half[:2])
@@ -190,7 +245,11 @@ def test_the_packed_follow_their_inputs(student, reference, draw):
 
 @step(points=1, needs="test_the_order_of_the_packed_parts")
 def test_gradients_of_the_packed(student, reference, draw):
-    """Gradients flow back to the tokens, the packed weights and bias"""
+    """Gradients flow back to the tokens, the packed weights and bias
+
+    Walk back from each part, over the cut, to x, weights and bias. Where could a gradient
+    lose its way?
+    """
     parts = [draw.normal(*shape) for shape in ((2, 5, 3), (3, 12), (12,))]
     cotangent = tuple(draw.normal(2, 5, 4) for _ in range(3))
     got = student.project_packed.gradients(*parts, cotangent=cotangent)
@@ -200,7 +259,11 @@ def test_gradients_of_the_packed(student, reference, draw):
 @step(points=1, needs="test_the_packed_bias")
 @pytest.mark.parametrize("shape", [(1, 1, 3), *ODD_SHAPES])
 def test_odd_inputs_of_the_packed(student, reference, draw, shape):
-    """Transposed, empty, in training, a single word: all work"""
+    """Transposed, empty, in training, a single word: all work
+
+    At the cut and around it, which line counts on certain sizes, on order in memory, or on
+    inputs that nobody trains?
+    """
     x, w_qkv, b_qkv = draw.normal(*shape), draw.normal(3, 12), draw.normal(12)
     for parts in odd_forms(x, w_qkv, b_qkv):
         got = student.project_packed(*parts)

@@ -66,7 +66,11 @@ def mask_along(draw, shape, dim):
 
 @step(points=1, public=True)
 def test_three_scores(student, reference, device):
-    """Scores 2, 1 and 0.1 become weights"""
+    """Scores 2, 1 and 0.1 become weights
+
+    Work the three weights out by hand, as in the lesson. At which step does your function
+    first have other numbers?
+    """
     x = torch.tensor([2.0, 1.0, 0.1], device=device)
     assert same_values(student.softmax(x), reference.softmax(x))
 
@@ -84,7 +88,11 @@ def test_three_scores(student, reference, device):
     ],
 )
 def test_rows_become_weights(student, reference, draw, device, given, dtype):
-    """Every row, in any batch, gets its own weights"""
+    """Every row, in any batch, gets its own weights
+
+    Follow one row through your function, beside its neighbours. Which entries meet at each
+    step, and which of them should?
+    """
     x = numbers(draw, given, device).to(dtype)
     # To single precision: who adds 1e-9 below the line has made no mistake that matters.
     assert same_values(student.softmax(x), reference.softmax(x.float()))
@@ -103,7 +111,11 @@ def test_rows_become_weights(student, reference, draw, device, given, dtype):
     ],
 )
 def test_the_given_dimension(student, reference, draw, device, given, dim):
-    """Any dim will do, counted from either end"""
+    """Any dim will do, counted from either end
+
+    Go through your function with `dim` as the first dimension. Along which dimension does
+    each of your steps run?
+    """
     x = numbers(draw, given, device)
     assert same_values(student.softmax(x, dim), reference.softmax(x, dim))
 
@@ -120,7 +132,11 @@ def test_the_given_dimension(student, reference, draw, device, given, dim):
     ],
 )
 def test_large_scores(student, reference, draw, device, given, height):
-    """Huge scores still give finite weights"""
+    """Huge scores still give finite weights
+
+    What is the largest number that exp meets in a row of huge scores, and how small can the
+    sum become?
+    """
     x = spread(numbers(draw, given, device), height)
     assert same_values(student.softmax(x), reference.softmax(x))
 
@@ -128,7 +144,11 @@ def test_large_scores(student, reference, draw, device, given, height):
 @step(points=1, needs="test_rows_become_weights")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_the_input_sets_dtype_and_device(student, reference, draw, dtype):
-    """Dtype and device stay, and so does the input"""
+    """Dtype and device stay, and so does the input
+
+    Which of your lines makes a tensor, of which dtype and on which device? And which writes
+    into one that was there before?
+    """
     x = draw.normal(3, 5, dtype=dtype)
     assert same(student.softmax(x), reference.softmax(x))
     assert leaves_arguments_alone(student.softmax, x)
@@ -138,7 +158,11 @@ def test_the_input_sets_dtype_and_device(student, reference, draw, dtype):
 @step(points=1, needs="test_rows_become_weights")
 @pytest.mark.parametrize("dim", [-1, 0])
 def test_gradients(student, reference, draw, dim):
-    """Gradients pass through weights and their sum"""
+    """Gradients pass through weights and their sum
+
+    By which paths does one score reach all the weights of its row, and where in your
+    function might a gradient stop?
+    """
     x, cotangent = draw.normal(3, 5), draw.normal(3, 5)
     got = student.softmax.gradients(x, dim, cotangent=cotangent)
     assert same(got, reference.softmax.gradients(x, dim, cotangent=cotangent))
@@ -146,7 +170,11 @@ def test_gradients(student, reference, draw, dim):
 
 @step(points=1, needs="test_large_scores")
 def test_large_scores_in_half_and_in_training(student, reference, draw):
-    """Huge scores harm neither gradients nor half precision"""
+    """Huge scores harm neither gradients nor half precision
+
+    Half precision ends early. Which number grows largest on the way to your weights, and
+    which on the way back?
+    """
     x, cotangent = draw.normal(3, 4), draw.normal(3, 4)
     x[1] = torch.tensor([100.0, 99.0, 0.0, -3.0])
     got = student.softmax.gradients(x, cotangent=cotangent)
@@ -163,7 +191,11 @@ def test_large_scores_in_half_and_in_training(student, reference, draw):
     "shape, dim", [((2, 3), -1), ((2, 3, 4), 1), ((1, 2, 3), 2), ((0, 3), -1), ((0, 2, 3), 1)]
 )
 def test_odd_inputs(student, reference, draw, shape, dim):
-    """Inputs work transposed, empty, and in training"""
+    """Inputs work transposed, empty, and in training
+
+    Which of your lines counts on a first row, on the order of numbers in memory, or on
+    scores that it may change?
+    """
     for (x,) in odd_forms(draw.normal(*shape)):
         assert same_values(student.softmax(x, dim), reference.softmax(x, dim))
 
@@ -171,7 +203,11 @@ def test_odd_inputs(student, reference, draw, shape, dim):
 @step(points=1, public=True)
 @pytest.mark.parametrize("given", [SCORES, NOUGHTS])
 def test_a_small_mask(student, reference, draw, device, given):
-    """Hidden scores weigh nothing, the rest sum to one"""
+    """Hidden scores weigh nothing, the rest sum to one
+
+    Follow one hidden score and one visible score through your function. What does each of
+    them add to the sum?
+    """
     # The last row hides nothing: it is a plain softmax.
     scores, mask = masked_numbers(draw, given, device)
     got = student.masked_softmax(scores, mask)
@@ -192,7 +228,11 @@ def test_a_small_mask(student, reference, draw, device, given):
     ],
 )
 def test_masks_that_broadcast(student, reference, draw, device, given, mask_shape):
-    """A mask serves every row, a whole batch, or one sample"""
+    """A mask serves every row, a whole batch, or one sample
+
+    Write the shapes of scores and mask below each other, lined up at the right. Which entry
+    of the mask belongs to which score?
+    """
     scores, mask = numbers(draw, given, device), draw.mask(*mask_shape)
     got = student.masked_softmax(scores, mask)
     assert same_values(got, reference.masked_softmax(scores, mask))
@@ -212,7 +252,11 @@ def test_masks_that_broadcast(student, reference, draw, device, given, mask_shap
     ],
 )
 def test_masked_along_the_given_dimension(student, reference, draw, device, given, dim, lacks):
-    """Visible weights sum to one along dim"""
+    """Visible weights sum to one along dim
+
+    Which scores share one whole when `dim` is not the last? Along which dimension do your
+    steps look, in scores and in mask?
+    """
     scores, mask = masked_numbers(draw, given, device)
     mask = mask if given is SCORES else mask_along(draw, given[lacks:], dim - lacks)
     if lacks:  # to keep the scores of the hidden line, or to put 0 there: it is one mistake
@@ -233,7 +277,10 @@ def test_masked_along_the_given_dimension(student, reference, draw, device, give
     ],
 )
 def test_nothing_to_attend_to(student, reference, draw, device, given, empty, dtype, dim):
-    """A row that sees nothing is zeros, not NaN"""
+    """A row that sees nothing is zeros, not NaN
+
+    What does a row that is hidden throughout hold after each of your steps?
+    """
     scores, mask = masked_numbers(draw, given, device)
     scores, mask[empty] = scores.to(dtype), False
     got = student.masked_softmax(scores, mask, *dim)
@@ -255,7 +302,11 @@ def test_nothing_to_attend_to(student, reference, draw, device, given, empty, dt
     ],
 )
 def test_large_hidden_scores(student, reference, draw, device, given, visible, hidden):
-    """Hidden scores leave no trace, however much larger"""
+    """Hidden scores leave no trace, however much larger
+
+    Suppose a hidden score is huge, or all visible ones are very low. Which of your steps
+    lets the hidden one win?
+    """
     scores, mask = masked_numbers(draw, given, device)
     scores = torch.where(mask, scores + visible, scores + hidden)
     got = student.masked_softmax(scores, mask)
@@ -265,7 +316,11 @@ def test_large_hidden_scores(student, reference, draw, device, given, visible, h
 @step(points=1, needs="test_a_small_mask")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_the_scores_set_dtype_and_device(student, reference, draw, dtype):
-    """Dtype and device stay, and so do the scores"""
+    """Dtype and device stay, and so do the scores
+
+    After which of your lines are dtype or device no longer those of the scores, and which
+    line writes into the caller's tensors?
+    """
     scores, mask = draw.normal(3, 5, dtype=dtype), draw.mask(3, 5)
     got = student.masked_softmax(scores, mask)
     assert same(got, reference.masked_softmax(scores, mask))
@@ -277,7 +332,11 @@ def test_the_scores_set_dtype_and_device(student, reference, draw, dtype):
 
 @step(points=1, needs="test_nothing_to_attend_to")
 def test_gradients_with_an_empty_row(student, reference, draw):
-    """An empty row leaves no NaN in any gradient"""
+    """An empty row leaves no NaN in any gradient
+
+    A gradient passes every step once more. In which of yours does an empty row meet minus
+    infinity, or a division by zero?
+    """
     scores, mask, cotangent = draw.normal(4, 5), draw.mask(4, 5), draw.normal(4, 5)
     mask[1] = False
     got = student.masked_softmax.gradients(scores, mask, cotangent=cotangent)
@@ -291,7 +350,11 @@ def test_gradients_with_an_empty_row(student, reference, draw):
      ((0, 2, 3), (2, 3))],
 )  # fmt: skip
 def test_odd_scores_and_masks(student, reference, draw, shape, mask_shape):
-    """Scores and masks work transposed, empty, and in training"""
+    """Scores and masks work transposed, empty, and in training
+
+    Which of your lines counts on how numbers lie in memory, on at least one row, or on
+    scores without gradients?
+    """
     for scores, mask in odd_forms(draw.normal(*shape), draw.mask(*mask_shape)):
         got = student.masked_softmax(scores, mask)
         assert same_values(got, reference.masked_softmax(scores, mask))

@@ -100,7 +100,11 @@ def only(index, got, expected):
 
 @step(points=1, public=True)
 def test_a_small_sum(student, reference, device):
-    """Each row of weights blends the rows of the values"""
+    """Each row of weights blends the rows of the values
+
+    Work out the output of one row of weights by hand. Which values go into it, and how much
+    of each?
+    """
     # A copy, two blends, and a query that hands out nothing.
     weights = torch.tensor(
         [[0.0, 1.0, 0.0], [0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.0, 0.0, 0.0]], device=device
@@ -112,7 +116,11 @@ def test_a_small_sum(student, reference, device):
 @step(points=3)
 @pytest.mark.parametrize("n_q, n_k, d_v", [(5, 5, 5), (3, 5, 7), (6, 2, 3), (1, 4, 6)])
 def test_sums_of_any_size(student, reference, draw, n_q, n_k, d_v):
-    """Any number of queries, keys and features will do"""
+    """Any number of queries, keys and features will do
+
+    Write down the shapes of weights, values and output. Which axis do weights and values
+    share, and what becomes of it?
+    """
     weights, v = draw.normal(n_q, n_k).softmax(-1), draw.normal(n_k, d_v)
     assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
 
@@ -122,7 +130,11 @@ def test_sums_of_any_size(student, reference, draw, n_q, n_k, d_v):
     "batch, n_q, n_k, d_v", [((3, 3), 3, 3, 3), ((3,), 4, 6, 5), ((2, 3), 5, 7, 6)]
 )
 def test_sums_in_batches(student, reference, draw, batch, n_q, n_k, d_v):
-    """Each sample's weights meet that sample's values"""
+    """Each sample's weights meet that sample's values
+
+    Which axes of weights and values does each of your lines work along, and what becomes of
+    those in front?
+    """
     weights, v = draw.normal(*batch, n_q, n_k).softmax(-1), draw.normal(*batch, n_k, d_v)
     assert same_values(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
 
@@ -130,7 +142,11 @@ def test_sums_in_batches(student, reference, draw, batch, n_q, n_k, d_v):
 @step(points=1, needs="test_sums_of_any_size")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_sums_follow_their_inputs(student, reference, draw, dtype):
-    """Dtype and device follow the inputs, which stay as they are"""
+    """Dtype and device follow the inputs, which stay as they are
+
+    Which of your lines makes a tensor from nothing, names a dtype, or writes into a tensor
+    that came in?
+    """
     weights, v = draw.normal(3, 5).softmax(-1).to(dtype), draw.normal(5, 7, dtype=dtype)
     assert same(student.weighted_sum(weights, v), reference.weighted_sum(weights, v))
     assert follows_device(student.weighted_sum, weights, v)
@@ -140,7 +156,11 @@ def test_sums_follow_their_inputs(student, reference, draw, dtype):
 @step(points=1, needs="test_sums_of_any_size")
 @pytest.mark.parametrize("batch", [(), (2,)])
 def test_gradients_of_the_sum(student, reference, draw, batch):
-    """Gradients flow back to the weights and to the values"""
+    """Gradients flow back to the weights and to the values
+
+    Go back from the output to the weights, then to the values. Which of your steps could a
+    gradient not pass unharmed?
+    """
     weights, v = draw.normal(*batch, 3, 5).softmax(-1), draw.normal(*batch, 5, 7)
     cotangent = draw.normal(*batch, 3, 7)
     got = student.weighted_sum.gradients(weights, v, cotangent=cotangent)
@@ -150,7 +170,11 @@ def test_gradients_of_the_sum(student, reference, draw, batch):
 @step(points=1, needs="test_sums_in_batches")
 @pytest.mark.parametrize("batch", ODD_BATCHES)
 def test_odd_inputs_of_the_sum(student, reference, draw, batch):
-    """Transposed, empty, in training, a batch of one: all work"""
+    """Transposed, empty, in training, a batch of one: all work
+
+    What do your lines take for granted: a certain batch, how numbers lie in memory, or that
+    no tensor is in training?
+    """
     weights, v = draw.normal(*batch, 2, 3).softmax(-1), draw.normal(*batch, 3, 4)
     for parts in odd_forms(weights, v):
         assert same_values(student.weighted_sum(*parts), reference.weighted_sum(*parts))
@@ -159,7 +183,11 @@ def test_odd_inputs_of_the_sum(student, reference, draw, batch):
 @step(points=3, public=True)
 @pytest.mark.parametrize("sizes", [LESSON, *SIZES])
 def test_the_weights(student, reference, draw, device, sizes):
-    """Weights are the softmax of scaled scores over keys"""
+    """Weights are the softmax of scaled scores over keys
+
+    Work out one query's weights by hand, step by step. Which step of your function is the
+    first to say something else?
+    """
     q, k, v = tokens_of(sizes, draw, device)
     assert only(1, student.attention(q, k, v), reference.attention(q, k, v))
 
@@ -167,7 +195,11 @@ def test_the_weights(student, reference, draw, device, sizes):
 @step(points=1)
 @pytest.mark.parametrize("sizes", [LESSON, *SIZES])
 def test_the_output(student, reference, draw, device, sizes):
-    """The output is the values, weighted and summed"""
+    """The output is the values, weighted and summed
+
+    Which two tensors meet in your output, over which axis are they summed, and in which
+    place do you return it?
+    """
     q, k, v = tokens_of(sizes, draw, device)
     assert only(0, student.attention(q, k, v), reference.attention(q, k, v))
 
@@ -175,7 +207,11 @@ def test_the_output(student, reference, draw, device, sizes):
 @step(points=3)
 @pytest.mark.parametrize("sizes", [LESSON, (5, 5, 5, 5), (4, 6, 7, 3)])
 def test_a_mask(student, reference, draw, device, sizes):
-    """Hidden keys get no weight, the others share it"""
+    """Hidden keys get no weight, the others share it
+
+    Take a row with one hidden key. What are its scores just before your softmax, and what
+    do its weights sum to?
+    """
     q, k, v = tokens_of(sizes, draw, device)
     n_q, n_k = sizes[:2]
     triangle = torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
@@ -198,7 +234,11 @@ def test_a_mask(student, reference, draw, device, sizes):
     ],
 )
 def test_nothing_to_attend_to(student, reference, draw, device, sizes, batch, dtype):
-    """A query with nothing to attend to gets zeros"""
+    """A query with nothing to attend to gets zeros
+
+    Follow a row in which everything is hidden through your function. What does it hold
+    after each step?
+    """
     parts = tokens(draw, *sizes, batch) if batch else tokens_of(sizes, draw, device)
     q, k, v = (part.to(dtype) for part in parts)
     mask = draw.mask(*batch, *sizes[:2])
@@ -216,7 +256,11 @@ def test_nothing_to_attend_to(student, reference, draw, device, sizes, batch, dt
     [((4,), 4, 4, 4, 4), ((3, 3), 3, 3, 3, 3), ((3,), 4, 6, 7, 5), ((2, 3), 5, 7, 6, 8)],
 )
 def test_batches(student, reference, draw, batch, n_q, n_k, d_k, d_v):
-    """Every sample of a batch attends on its own"""
+    """Every sample of a batch attends on its own
+
+    In which of your steps could one sample meet another, and how is that step told which
+    axes to use?
+    """
     q, k, v = tokens(draw, n_q, n_k, d_k, d_v, batch)
     # Other keys in the last sample are nothing to the samples before it.
     asked = [(q, k, v), (q, other_last(k, 0), v)]
@@ -240,7 +284,11 @@ def test_batches(student, reference, draw, batch, n_q, n_k, d_k, d_v):
     ],
 )
 def test_the_mask_broadcasts(student, reference, draw, batch, n_q, n_k, d_k, d_v, mask_shape):
-    """A mask may serve one sample or many, one head or all"""
+    """A mask may serve one sample or many, one head or all
+
+    Line up the shapes of mask and scores from the right. Which axes are repeated, and which
+    of your steps expects otherwise?
+    """
     q, k, v = tokens(draw, n_q, n_k, d_k, d_v, batch)
     mask = draw.mask(*mask_shape)
     assert same_values(
@@ -251,7 +299,11 @@ def test_the_mask_broadcasts(student, reference, draw, batch, n_q, n_k, d_k, d_v
 @step(points=1, needs="test_a_mask")
 @pytest.mark.parametrize("masked", [False, True])
 def test_large_scores(student, reference, draw, masked):
-    """Large scores do no harm, whether visible or hidden"""
+    """Large scores do no harm, whether visible or hidden
+
+    How high and how low can your numbers get on their way to the output, and which step
+    cannot bear it?
+    """
     # Whole numbers, and a width whose fourth root is exact: every order of operations
     # rounds alike, so that a right formula cannot lose here to a score's last digit.
     q, k = draw.integers(-2, 3, (4, 16)).float(), draw.integers(-2, 3, (6, 16)).float()
@@ -270,7 +322,11 @@ def test_large_scores(student, reference, draw, masked):
 @step(points=1, needs="test_a_mask")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_dtype_device_and_arguments(student, reference, draw, dtype):
-    """Dtype, device and arguments stay as they were"""
+    """Dtype, device and arguments stay as they were
+
+    Where does each tensor that you make get its dtype and device from, and which line
+    writes into one you were given?
+    """
     # A width whose root is exact in every dtype.
     q, k, v = tokens(draw, 5, 6, 4, 7, dtype=dtype)
     mask = draw.mask(5, 6)
@@ -285,7 +341,11 @@ def test_dtype_device_and_arguments(student, reference, draw, dtype):
 @step(points=1, needs="test_nothing_to_attend_to")
 @pytest.mark.parametrize("batch", [(), (3,)])
 def test_gradients(student, reference, draw, batch):
-    """Gradients are right, empty rows included"""
+    """Gradients are right, empty rows included
+
+    Which way does a gradient take from the results back to queries, keys and values, and
+    what does an empty row do to it?
+    """
     q, k, v = tokens(draw, 5, 6, 4, 7, batch)
     mask = draw.mask(5, 6)
     mask[2] = False
@@ -297,7 +357,11 @@ def test_gradients(student, reference, draw, batch):
 @step(points=1, needs=("test_a_mask", "test_batches"))
 @pytest.mark.parametrize("batch", ODD_BATCHES)
 def test_odd_inputs(student, reference, draw, batch):
-    """Transposed, empty, in training, a batch of one: all work"""
+    """Transposed, empty, in training, a batch of one: all work
+
+    What does your function expect of its inputs that a transposed tensor, one in training
+    or an empty batch does not give?
+    """
     q, k, v = tokens(draw, 2, 3, 4, 5, batch)
     for parts in odd_forms(q, k, v, draw.mask(*batch, 2, 3)):
         for chosen in (parts, parts[:3]):  # with the mask, and without
@@ -308,7 +372,11 @@ def test_odd_inputs(student, reference, draw, batch):
 @step(points=3, public=True)
 @pytest.mark.parametrize("sizes", SEQUENCES)
 def test_self_attention(student, reference, draw, device, sizes):
-    """Queries, keys and values come from the same tokens"""
+    """Queries, keys and values come from the same tokens
+
+    Which matrix makes queries, which makes keys, which makes values, and what is done with
+    each of the three afterwards?
+    """
     x, *weights = sequence(sizes, draw, device)
     got = student.self_attention(x, *weights)
     assert same_values(got, reference.self_attention(x, *weights))
@@ -317,7 +385,11 @@ def test_self_attention(student, reference, draw, device, sizes):
 @step(points=1)
 @pytest.mark.parametrize("sizes", BATCHES)
 def test_sequences_in_batches(student, reference, draw, device, sizes):
-    """Every sequence of a batch attends to itself alone"""
+    """Every sequence of a batch attends to itself alone
+
+    Where in your function could the tokens of two sequences meet, and what is the shape of
+    your scores there?
+    """
     x, *weights = sequence(sizes, draw, device)
     asked = [x, other_last(x, 0)]  # another last sequence is nothing to those before it
     got = [student.self_attention(one, *weights) for one in asked]
@@ -328,7 +400,11 @@ def test_sequences_in_batches(student, reference, draw, device, sizes):
 @step(points=4)
 @pytest.mark.parametrize("sizes", [*SEQUENCES, *BATCHES])
 def test_causal_self_attention(student, reference, draw, device, sizes):
-    """With causal=True no token sees what comes after it"""
+    """With causal=True no token sees what comes after it
+
+    Draw which tokens each token may see. Which line of yours makes that drawing, and where
+    is it used?
+    """
     x, *weights = sequence(sizes, draw, device)
     # Another last token is nothing to those before it; unit vectors stay what they are.
     asked = [x] if sizes in UNITS else [x, other_last(x, -2)]
@@ -340,7 +416,11 @@ def test_causal_self_attention(student, reference, draw, device, sizes):
 @step(points=1, needs="test_causal_self_attention")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_self_attention_follows_its_inputs(student, reference, draw, dtype):
-    """Dtype and device follow the inputs, which are not changed"""
+    """Dtype and device follow the inputs, which are not changed
+
+    With causal and without: which tensors do you make from nothing, which do you convert,
+    and which do you write into?
+    """
     parts = [part.to(dtype) for part in (draw.normal(5, 7), *projections(draw, 7, 4, 3))]
     got = student.self_attention(*parts, causal=True)
     assert same(got, reference.self_attention(*parts, causal=True))
@@ -352,7 +432,11 @@ def test_self_attention_follows_its_inputs(student, reference, draw, dtype):
 @step(points=1, needs="test_causal_self_attention")
 @pytest.mark.parametrize("batch, causal", [((), True), ((2,), False)])
 def test_gradients_of_self_attention(student, reference, draw, batch, causal):
-    """Gradients flow back to the tokens and to all three weights"""
+    """Gradients flow back to the tokens and to all three weights
+
+    By which ways does the output depend on x and on each matrix, and which step could cut
+    one of them?
+    """
     parts = draw.normal(*batch, 5, 7), *projections(draw, 7, 4, 3)
     cotangent = draw.normal(*batch, 5, 3)
     got = student.self_attention.gradients(*parts, causal=causal, cotangent=cotangent)
@@ -363,7 +447,11 @@ def test_gradients_of_self_attention(student, reference, draw, batch, causal):
 @step(points=1, needs=("test_sequences_in_batches", "test_causal_self_attention"))
 @pytest.mark.parametrize("shape", [(1, 3), (1, 2, 3), (2, 4, 3), (0, 4, 3)])
 def test_odd_sequences(student, reference, draw, shape):
-    """Transposed, empty, in training, a single word: all work"""
+    """Transposed, empty, in training, a single word: all work
+
+    What do your lines take for granted about x: its number of words or sentences, how it
+    lies in memory, whether it is in training?
+    """
     for parts in odd_forms(draw.normal(*shape), *projections(draw, 3, 4, 2)):
         for causal in (False, True):
             got = student.self_attention(*parts, causal=causal)
