@@ -33,6 +33,7 @@ class Evidence:
     passed: bool
     cases: Mapping[str, Trace]
     given: tuple[str, ...] = ()  # functions of the file that were answered for it
+    unsteady: bool = False  # asked a call of it once more, the function answered otherwise
 
     def calls(self) -> Iterable[Place]:
         """Every call with the place it has in the exercise."""

@@ -70,7 +70,7 @@ class Attempt:
             passed = own.verdict is Verdict.PASSED
             evidence = Evidence(
                 step=own.step.id, function=own.step.function, values=not own.step.needs,
-                passed=passed, cases=own.evidence, given=given,
+                passed=passed, cases=own.evidence, given=given, unsteady=own.unsteady,
             )  # fmt: skip
             everything.append(evidence)
             if own.verdict in NAMED and not (again and again.right_in_itself):

@@ -57,16 +57,23 @@ class _Function:
 
     def diagnoses(self) -> dict[str, Diagnosis]:
         """A diagnosis for each of its failed steps."""
+        found = {} if any(step.unsteady for step in self.failed) else self._of_all()
+        nameless = [step for step in self.failed if not found.get(step.step)]
+        read = measured(self.atlas, self._testimony.steps, nameless) if nameless else {}
+        return {
+            one.step: Diagnosis(((read[one.step],),))
+            if one.step in read
+            else _settled(found.get(one.step, []))
+            for one in self.failed
+        }
+
+    def _of_all(self) -> dict[str, list[Wrongs]]:
+        """The wrong programs that explain each step."""
         found = self._of_values([step for step in self.failed if step.values])
         named = {wrongs for alternatives in found.values() for wrongs in alternatives}
         for side in (step for step in self.failed if not step.values):
             found[side.step] = self._of_side(side, named)
-        nameless = [step for step in self.failed if not found[step.step]]
-        read = measured(self.atlas, self._testimony.steps, nameless) if nameless else {}
-        return {
-            step: Diagnosis(((read[step],),)) if step in read else _settled(alternatives)
-            for step, alternatives in found.items()
-        }
+        return found
 
     @cached_property
     def _testimony(self) -> Testimony:

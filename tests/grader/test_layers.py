@@ -22,7 +22,7 @@ LAYERS = (
      "student", "seats", "plainly", "feedback", "catalogue", "reports", "doctor"),
     ("answers", "atlas", "fit", "pairs", "probes.reading", "probes.scale", "probes.visibility",
      "probes.influence", "probes.gradients", "probes.angles", "probes.rotation",
-     "probes.magnitude", "probes", "diagnose", "plugin", "sitting", "carrying"),
+     "probes.magnitude", "probes.chance", "probes", "diagnose", "plugin", "sitting", "carrying"),
     ("grade",),
     ("styles", "author", "figures", "trials", "survey", "verify"),
     ("cli.spelling", "cli.screen", "cli.loading", "cli.next_step", "cli.check", "cli.explain",
