@@ -90,6 +90,9 @@ class _Function:
             whole = self._fitting_best(_explaining_all(fits))
             if whole:
                 return {step.step: whole for step in steps}
+        repeated = self._fitting_best(_explaining_all(self._testimony.fits(self._repeated)))
+        if repeated:
+            return {step.step: repeated for step in steps}
         own = {wrongs for wrongs in fits if wrongs in self._tiers[0]}
         best = {
             step: [w for w in found if w in own] or found
@@ -157,6 +160,11 @@ class _Function:
             (own if mine else others).append((wrong,))
         return own, others
 
+    @property
+    def _repeated(self) -> list[Wrongs]:
+        """Mistakes of parts that are right: who does a part's work anew may do it wrongly."""
+        return [(wrong,) for wrong in self._likely if wrong not in self._possible]
+
     @cached_property
     def _possible(self) -> Wrongs:
         """The wrong programs of what this function builds on that no part's steps refute.
@@ -172,11 +180,17 @@ class _Function:
 
     @cached_property
     def _reach(self) -> Mapping[str, int]:
+        """What may hold a mistake: not what only parts that were seen to be right lead to."""
         exercise = self.atlas.exercise
         right = {e.function for e in self.all_steps} - {self.name}
         right -= {e.function for e in self.all_steps if not e.passed}
         passed_by = frozenset(f"{exercise.id}.{name}" for name in right)
         return self.atlas.bank.reach(exercise, self.name, passed_by)
+
+    @cached_property
+    def _distances(self) -> Mapping[str, int]:
+        """How far away everything is that the function builds on, or would do itself."""
+        return self.atlas.bank.reach(self.atlas.exercise, self.name)
 
     def _in_part(self, wrong: Misconception) -> bool:
         """Whether a part of this file may hold the mistake, by what it answered itself.
@@ -189,8 +203,13 @@ class _Function:
 
     @cached_property
     def _likely(self) -> Wrongs:
-        """The possible ones, those in the function itself first, then what is nearest to it."""
-        return tuple(sorted(self._possible, key=lambda wrong: self._reach[_qualified(wrong)]))
+        """All that may be thought of: the possible ones first, and of each kind the nearest."""
+        everyone = (w for w in self.atlas.wrongs() if _qualified(w) in self._distances)
+        return tuple(
+            sorted(
+                everyone, key=lambda w: (w not in self._possible, self._distances[_qualified(w)])
+            )
+        )
 
     def _is_own(self, wrong: Misconception) -> bool:
         return wrong.id.partition(".")[0] == self.atlas.exercise.id

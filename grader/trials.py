@@ -92,7 +92,7 @@ class Trial:
         """The wrong names it is told where the bank does not know it, by step.
 
         What is measured is no name of another's, and neither is the same mistake in a part
-        that an earlier exercise is about.
+        that another function is about.
         """
         atlas = self.examiner.paper.atlas.without(self.wrong)
         for result in self.examiner.results(self.made, atlas):
@@ -102,12 +102,12 @@ class Trial:
                     yield result.step.id, "+".join(one.id for one in group)
 
     def _is_the_same(self, group: tuple[Misconception, ...]) -> bool:
-        """Whether mistakes of earlier exercises answer all calls as this one does."""
+        """Whether mistakes in other functions answer all calls for values as this one does."""
         atlas = self.examiner.paper.atlas
-        own = self.examiner.exercise.id
-        return all(one.id.partition(".")[0] != own for one in group) and all(
+        return all(one.function != self.wrong.function for one in group) and all(
             alike(atlas.of((self.wrong,), place), atlas.of(group, place), False)
             for outcome in self.made.outcomes
+            if outcome.step.function == self.wrong.function and not outcome.step.needs
             for case, trace in outcome.evidence.items()
             for place in (Place(case, i, recorded) for i, recorded in enumerate(trace))
         )
