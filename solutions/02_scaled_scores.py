@@ -545,6 +545,19 @@ def fills_a_copy_of_the_result(scores, d_k):
     return scaled
 
 
+@misconception(scale_scores)
+def squares_the_scores_on_the_way(scores, d_k):
+    """Large scores become infinite in half precision, though their results would fit.
+
+    Half precision ends at 65504. Which is the largest number on the way from a score of 4096 to
+    its result?
+
+    The result itself is small enough, but a square that comes before it is not. Where a score
+    is 0, the way through a root has no slope either.
+    """
+    return (scores.square() / d_k).sqrt() * scores.sign()
+
+
 @misconception(scaled_scores)
 def forgets_to_scale(q, k):
     """Your scores are plain dot products; nothing divides them.

@@ -382,6 +382,20 @@ def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
 
 
+@misconception(causal_mask)
+def counts_in_half_precision(n_q, n_k=None, device=None):
+    """With thousands of keys your mask can no longer tell neighbouring keys apart.
+
+    With 2102 keys, which number does your function use for the last one, and which for the one
+    before it?
+
+    Texts grow that long, and half precision holds whole numbers only up to 2048.
+    """
+    n_k = n_q if n_k is None else n_k
+    keys = torch.arange(n_k, dtype=torch.float16, device=device)
+    return keys <= torch.arange(n_k - n_q, n_k, dtype=torch.float16, device=device)[:, None]
+
+
 @misconception(apply_mask)
 def leaves_a_score_of_zero(scores, mask):
     """You turned the hidden scores into 0.

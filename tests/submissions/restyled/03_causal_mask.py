@@ -357,3 +357,11 @@ def answers_always_in_single_precision(scores, mask):
     seen = mask.expand_as(scores)
     result[seen] = scores[seen].to(torch.float32)
     return result
+
+
+def counts_in_half_precision(n_q, n_k=None, device=None):
+    if n_k is None:
+        n_k = n_q
+    column = torch.linspace(0, n_k - 1, n_k, device=device).half()
+    row = column.new_tensor(range(n_k - n_q, n_k))
+    return column.unsqueeze(0).le(row.unsqueeze(1))
