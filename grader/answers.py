@@ -76,8 +76,10 @@ class _Comparison:
         same = agreement(ours, theirs)
         if same.all() or not isinstance(right, torch.Tensor) or right.shape != ours.shape:
             return same
-        broken = ~ours.isfinite() & ~theirs.isfinite() & right.isfinite()
-        return same | broken.cpu()
+        broken = ~theirs.isfinite()
+        if not broken.any():
+            return same
+        return same | (broken & ~ours.isfinite() & right.isfinite()).cpu()
 
 
 def _fits(right: Any, ours: Any) -> bool:
@@ -126,11 +128,15 @@ def _visible(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     mine, right = ours.detach().cpu().double(), theirs.detach().cpu().double()
     if torch.equal(mine, right):
         return torch.zeros(mine.shape, dtype=torch.bool)
-    finite = mine.isfinite() & right.isfinite()
-    special = (mine == right) | (mine.isnan() & right.isnan())
-    sizes = right[right.isfinite()]
+    known = right.isfinite()
+    whole = bool(known.all())
+    sizes = right if whole else right[known]
     scale = max(sizes.square().mean().sqrt().item(), 1e-12) if sizes.numel() else 1e-12
-    return torch.where(finite, (mine - right).abs() > VISIBLE * scale, ~special)
+    near = (mine - right).abs() <= VISIBLE * scale  # which a NaN never is
+    if whole:
+        return ~near
+    special = (mine == right) | (mine.isnan() & right.isnan())
+    return torch.where(known & mine.isfinite(), ~near, ~special)
 
 
 def shows(

@@ -6,7 +6,7 @@ submission.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -35,11 +35,17 @@ class Evidence:
     given: tuple[str, ...] = ()  # functions of the file that were answered for it
     unsteady: bool = False  # asked a call of it once more, the function answered otherwise
 
-    def calls(self) -> Iterable[Place]:
+    def calls(self) -> Sequence[Place]:
         """Every call with the place it has in the exercise."""
-        for case, trace in self.cases.items():
-            for index, recorded in enumerate(trace):
-                yield Place(case, index, recorded)
+        return self._places
+
+    @cached_property
+    def _places(self) -> tuple[Place, ...]:
+        return tuple(
+            Place(case, index, recorded)
+            for case, trace in self.cases.items()
+            for index, recorded in enumerate(trace)
+        )
 
 
 @dataclass(frozen=True, eq=False)

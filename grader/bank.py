@@ -58,6 +58,8 @@ class Bank:
     course: Course
     _solutions: dict[str, Solution] = field(default_factory=dict)
     _right: dict[str, Namespace] = field(default_factory=dict)  # executions shared by variants
+    _wrongs: dict[str, tuple[Misconception, ...]] = field(default_factory=dict)
+    _families: dict[str, tuple[Exercise, ...]] = field(default_factory=dict)
     _reach: dict[tuple[str, str, frozenset[str]], dict[str, int]] = field(default_factory=dict)
 
     def solution(self, exercise: Exercise) -> Solution:
@@ -76,11 +78,13 @@ class Bank:
 
     def misconceptions(self, exercise: Exercise) -> tuple[Misconception, ...]:
         """The wrong programs that can show here: this exercise's own, then those it builds on."""
-        own = self.solution(exercise)
-        found = list(own.misconceptions)
-        for name in own.builds_on:
-            found.extend(m for m in self.misconceptions(self._named(name)) if m not in found)
-        return tuple(found)
+        if exercise.id not in self._wrongs:
+            own = self.solution(exercise)
+            found = {wrong.id: wrong for wrong in own.misconceptions}
+            for name in own.builds_on:
+                found |= {wrong.id: wrong for wrong in self.misconceptions(self._named(name))}
+            self._wrongs[exercise.id] = tuple(found.values())
+        return self._wrongs[exercise.id]
 
     def variant(self, exercise: Exercise, wrongs: Sequence[Misconception]) -> Namespace:
         """The exercise's functions with each of `wrongs` in the place of what it stands in for."""
@@ -125,10 +129,12 @@ class Bank:
 
     def _family(self, exercise: Exercise) -> tuple[Exercise, ...]:
         """An exercise and all that it builds on."""
-        found = {exercise.id: exercise}
-        for name in self.solution(exercise).builds_on:
-            found |= {one.id: one for one in self._family(self._named(name))}
-        return tuple(found.values())
+        if exercise.id not in self._families:
+            found = {exercise.id: exercise}
+            for name in self.solution(exercise).builds_on:
+                found |= {one.id: one for one in self._family(self._named(name))}
+            self._families[exercise.id] = tuple(found.values())
+        return self._families[exercise.id]
 
     def _right_namespace(self, exercise: Exercise) -> Namespace:
         if exercise.id not in self._right:

@@ -163,7 +163,8 @@ class _Function:
     @property
     def _repeated(self) -> list[Wrongs]:
         """Mistakes of parts that are right: who does a part's work anew may do it wrongly."""
-        return [(wrong,) for wrong in self._likely if wrong not in self._possible]
+        possible = {wrong.id for wrong in self._possible}
+        return [(wrong,) for wrong in self._likely if wrong.id not in possible]
 
     @cached_property
     def _possible(self) -> Wrongs:
@@ -204,11 +205,10 @@ class _Function:
     @cached_property
     def _likely(self) -> Wrongs:
         """All that may be thought of: the possible ones first, and of each kind the nearest."""
+        possible = {wrong.id for wrong in self._possible}
         everyone = (w for w in self.atlas.wrongs() if _qualified(w) in self._distances)
         return tuple(
-            sorted(
-                everyone, key=lambda w: (w not in self._possible, self._distances[_qualified(w)])
-            )
+            sorted(everyone, key=lambda w: (w.id not in possible, self._distances[_qualified(w)]))
         )
 
     def _is_own(self, wrong: Misconception) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
@@ -32,6 +32,8 @@ class Testimony:
 
     atlas: Atlas
     steps: Sequence[Evidence]
+    _likes: dict[tuple[Wrongs, Place, bool], bool] = field(default_factory=dict)
+    _rights: dict[Place, bool] = field(default_factory=dict)
 
     @property
     def failed_values(self) -> list[Evidence]:
@@ -47,7 +49,7 @@ class Testimony:
     def first_wrong(self) -> list[Place]:
         """The first wrong call of each failed values step."""
         wrong = (
-            next((p for p in step.calls() if not alike(p.answer, self.atlas.reference(p))), None)
+            next((place for place in step.calls() if not self._is_right(place)), None)
             for step in self.failed_values
         )
         return [place for place in wrong if place is not None]
@@ -87,7 +89,16 @@ class Testimony:
 
     def is_like(self, wrongs: Wrongs, place: Place, strict: bool = False) -> bool:
         """Whether a call was answered as these mistakes have it."""
-        return place.is_like(self.atlas.of(wrongs, place), self.atlas.reference(place), strict)
+        key = (wrongs, place, strict)
+        if key not in self._likes:
+            theirs, right = self.atlas.of(wrongs, place), self.atlas.reference(place)
+            self._likes[key] = place.is_like(theirs, right, strict)
+        return self._likes[key]
+
+    def _is_right(self, place: Place) -> bool:
+        if place not in self._rights:
+            self._rights[place] = alike(place.answer, self.atlas.reference(place))
+        return self._rights[place]
 
     def is_like_all(self, wrongs: Wrongs, steps: Sequence[Evidence]) -> bool:
         """Whether all calls of some steps were."""
@@ -142,7 +153,7 @@ class Testimony:
         if not self.atlas.visible(wrongs, place):
             return False
         reference, answer = self.atlas.reference(place), self.atlas.of(wrongs, place)
-        if alike(place.answer, reference):
+        if self._is_right(place):
             return True
         if _raised(place.answer) != _raised(answer):
             return False  # which shapes a mistake makes impossible is a matter of style

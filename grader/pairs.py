@@ -39,12 +39,8 @@ def pairs(testimony: Testimony, possible: Wrongs) -> Iterator[Wrongs]:
         tried += 1
         if tried > MOST_PAIRS:
             return
-        if all(_answers_so(atlas, pair, place) for place in places):
+        if all(testimony.is_like(pair, place) for place in places):
             yield pair
-
-
-def _answers_so(atlas: Atlas, pair: Wrongs, place: Place) -> bool:
-    return place.is_like(atlas.of(pair, place), atlas.reference(place))
 
 
 def _target(wrong: Misconception) -> tuple[str, str]:

@@ -47,9 +47,12 @@ def read(
 
 
 def _of_function(atlas: Atlas, steps: Sequence[Evidence]) -> tuple[str, str, str] | None:
-    places = [p for step in steps for p in step.calls() if p.call.mode == "value"]
-    right = [p for p in places if _is_right(atlas, p)]
-    wrong = [p for p in places if p not in right]
+    right: list[Place] = []
+    wrong: list[Place] = []
+    for step in steps:
+        for place in step.calls():
+            if place.call.mode == "value":
+                (right if step.passed or _is_right(atlas, place) else wrong).append(place)
     if not wrong or not right or not all(pairs(atlas, place) for place in wrong):
         return None  # what raises, or has another shape, tells nothing of numbers
     if all(map(_is_half, wrong)) and not any(map(_is_half, right)):

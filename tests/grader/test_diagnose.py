@@ -75,6 +75,51 @@ def self_attention(x, w_q, w_k, w_v, causal=False):
     assert found and {tuple(names) for names in found.values()} == {("ignores_causal",)}
 
 
+def test_who_does_the_work_of_a_right_part_anew_may_make_its_mistakes():
+    """`project` is right and not called; the packed product has its bias twice."""
+    found = named(
+        "01",
+        """
+def project_packed(x, w_qkv, b_qkv=None):
+    result = x @ w_qkv if b_qkv is None else x @ w_qkv + 2 * b_qkv
+    return result.chunk(3, -1)
+""",
+    )
+    values = [names for step, names in found.items() if "gradients" not in step]
+    assert values == [["adds_the_bias_twice"]]
+
+
+def test_two_mistakes_of_right_parts_may_be_made_by_who_does_their_work_anew():
+    """Powers of two, and an empty row that is shared out evenly; `softmax` itself is right."""
+    found = named(
+        "04",
+        """
+def masked_softmax(scores, mask, dim=-1):
+    hidden = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    powers = torch.exp2(hidden - hidden.amax(dim, keepdim=True))
+    return powers / powers.sum(dim, keepdim=True)
+""",
+    )
+    assert "counts_in_powers_of_two" in found["test_a_small_mask"]
+    together = "shares_empty_rows_out_evenly+counts_in_powers_of_two"
+    assert found["test_nothing_to_attend_to"] == [together]
+
+
+def test_what_depends_on_chance_is_told_so_and_given_no_other_name():
+    found = named(
+        "05",
+        """
+def attention(q, k, v, mask=None):
+    scores = q @ k.mT * q.shape[-1] ** -0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    weights = torch.nn.functional.dropout(torch.softmax(scores, -1).nan_to_num(0.0), 0.5)
+    return weights @ v, weights
+""",
+    )
+    assert found and set(map(tuple, found.values())) == {("chance",)}
+
+
 def test_a_mistake_that_stands_in_no_list_gets_no_name():
     found = named("02", "def scale_scores(scores, d_k): return scores / (d_k**0.5 + 0.3)")
     assert found and not any(found.values())

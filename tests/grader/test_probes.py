@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,16 @@ from grader.calls import Call, Raised, Recorded, Value, in_process
 from grader.course import Course
 from grader.grade import Terms, with_examiner
 from grader.model import Feedback, Misconception
-from grader.probes import PROBES, gradients, influence, magnitude, measured, scale, visibility
+from grader.probes import (
+    PROBES,
+    chance,
+    gradients,
+    influence,
+    magnitude,
+    measured,
+    scale,
+    visibility,
+)
 from grader.probes.scale import Law, Reading, fitted
 
 COURSE = Course.open(Path(__file__).resolve().parents[2])
@@ -683,11 +693,35 @@ def test_a_step_whose_values_are_right_is_not_told_of_large_ones():
     assert says(magnitude, RIGHT["softmax"], *steps, of=1) == ""
 
 
+# -- chance, and memory --------------------------------------------------------
+
+
+def test_a_function_that_answers_the_same_question_in_two_ways_is_told_so_in_every_step():
+    steps = (
+        replace(step(lambda x: 2 * x, [(normal(3),)]), unsteady=True),
+        step(lambda x: 2 * x, [(normal(3),)], name="gradients", values=False),
+    )
+    for of in (0, 1):
+        assert says(chance, torch.clone, *steps, of=of).startswith("Asked the same thing twice")
+
+
+def test_chance_is_believed_before_any_number_that_is_read_off_the_answers():
+    doubled = step(lambda q, k: 2 * q @ k.mT, *queries_and_keys())
+    for unsteady, expected in ((False, "probes.scale"), (True, "probes.chance")):
+        failed = replace(doubled, unsteady=unsteady)
+        found = measured(atlas_of(lambda q, k: q @ k.mT), [failed], [failed])
+        assert found["step"].id == expected
+
+
+def test_steady_functions_are_told_nothing_of_chance():
+    assert says(chance, torch.clone, step(lambda x: 2 * x, [(normal(3),)])) == ""
+
+
 # -- all together --------------------------------------------------------------
 
 
 def test_every_probe_has_an_id_of_its_own_and_says_what_it_finds_and_how():
-    assert len({probe.id for probe in PROBES}) == len(PROBES) == 6
+    assert len({probe.id for probe in PROBES}) == len(PROBES) == 7
     for probe in PROBES:
         assert probe.id.startswith("probes.")
         assert probe.finds.endswith(".") and probe.how.endswith(".") and "\n" not in probe.how
