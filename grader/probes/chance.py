@@ -1,6 +1,6 @@
 """Chance, or memory: asked the same thing twice, a function gives two answers.
 
-The first wrong call of a function is asked once more, and both answers are compared.
+The calls of a function's first wrong step are asked once more, and the answers compared.
 """
 
 from __future__ import annotations

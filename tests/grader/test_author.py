@@ -232,6 +232,7 @@ def test_the_table_is_written_for_the_whole_course_only(grown, monkeypatch):
     assert "| **all** | 1 | 1 |" in page
 
 
+@pytest.mark.slow
 def test_verify_prints_figures_and_exits_with_3_for_a_broken_promise(grown):
     done = typed(grown, "author", "verify", "04")
     assert done.exit_code == 0 and "every promise is kept" in done.output

@@ -84,6 +84,7 @@ def test_a_function_that_only_fails_because_of_an_earlier_one_has_its_points(gra
     assert not report.passed
 
 
+@pytest.mark.slow
 def test_workers_that_are_started_afresh_are_given_the_same(graded):
     with contextlib.closing(open_nursery("spawn")) as spawning:
         report = graded(WRONG_DOTS + RIGHT_SCALE + RIGHT_WHOLE, nursery=spawning)

@@ -122,6 +122,7 @@ def apply_mask(scores, mask):
 """
 
 
+@pytest.mark.slow
 def test_what_a_hidden_step_printed_does_not_come_out_in_a_public_one(learner, file):
     name = file(TELLS_WHAT_IT_WAS_ASKED)
     shown = learner("check", "03", name, "--format", "json")
@@ -143,6 +144,7 @@ def test_without_assertions_nothing_is_graded(learner, file):
     assert done.returncode == 2 and "PYTHONOPTIMIZE" in done.stderr and not done.stdout
 
 
+@pytest.mark.slow
 def test_functions_need_not_be_written_with_def(learner, file):
     source = RIGHT.replace(
         "def apply_mask(scores, mask):\n    return", "apply_mask = lambda scores, mask:"
@@ -154,12 +156,14 @@ def test_functions_need_not_be_written_with_def(learner, file):
     assert done.returncode == 0 and "Next: attn-grade lesson 04" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_check_of_ones_own_at_import_is_not_said_to_cost_nothing(learner, file):
     own = "\nq = torch.ones(1, 2, 4)\nprint(F.scaled_dot_product_attention(q, q, q))\n"
     done = learner("check", "03", file(RIGHT + own))
     assert "0 of 24 points" in done.stdout and "costs nothing" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_course_may_lie_in_a_folder_of_any_name(learner, file, tmp_path):
     root = tmp_path / "[2026] a::b $HOME 'x'"
     for name in ("exercises", "solutions", "tests/hidden"):
@@ -222,6 +226,7 @@ def test_the_json_report_has_schema_1(learner, file):
     assert "no sandbox" in report["environment"]["isolation"]
 
 
+@pytest.mark.slow
 def test_the_junit_report_has_a_testcase_per_step(learner, file):
     done = learner("check", "03", file(TOP_LEFT), "--format", "junit")
     root = ElementTree.fromstring(done.stdout)
@@ -296,6 +301,7 @@ def test_the_same_steps_pass_on_a_cuda_device(learner, file):
     assert json.loads(done.stdout)["environment"]["device"] == "cuda"
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colour_unless_no_color_is_set(tmp_path):
     (tmp_path / "mine.py").write_text(TOP_LEFT, encoding="utf-8")
     coloured = _on_a_terminal(tmp_path, {})
@@ -327,7 +333,11 @@ def _on_a_terminal(folder: Path, environment: dict[str, str]) -> bytes:
     return seen
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
 def test_an_interrupt_leaves_no_process_and_no_folder_and_prints_no_traceback(
     file, tmp_path, number
 ):
@@ -359,6 +369,7 @@ def test_a_missing_stub_is_told_how_to_come_back(tmp_path):
     assert done.returncode == 2 and "attn-grade reset 03" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_empty_file_from_elsewhere_is_sent_to_the_lesson(learner, file):
     done = learner("check", "03", file(""))
     assert done.returncode == 1 and "Next: attn-grade lesson 03" in done.stdout
@@ -370,6 +381,7 @@ def test_a_file_from_elsewhere_that_cannot_be_read_is_the_one_to_check_again(lea
     assert done.returncode == 1 and done.stdout.rstrip().endswith(f"attn-grade check 03 {name}")
 
 
+@pytest.mark.slow
 def test_the_file_of_another_exercise_is_sent_to_that_one(learner, file):
     name = file(RIGHT)
     done = learner("check", "04", name)

@@ -101,7 +101,7 @@ def apply_mask(scores, mask):
     "noise, unsteady",
     [("torch.rand(())", True), ("random.random()", True), ("1.0", False), ("mask.sum()", False)],
 )
-def test_a_wrong_call_is_asked_once_more_and_two_answers_are_chance(nursery, noise, unsteady):
+def test_a_wrong_step_is_asked_once_more_and_two_answers_are_chance(nursery, noise, unsteady):
     graded = report(nursery, RANDOM.format(counted="pass", noise=noise))
     mistakes = {
         one.id
@@ -114,7 +114,7 @@ def test_a_wrong_call_is_asked_once_more_and_two_answers_are_chance(nursery, noi
     assert not unsteady or mistakes == {"probes.chance"}
 
 
-def test_only_one_call_of_a_function_is_asked_twice(nursery):
+def test_what_is_printed_when_it_is_asked_once_more_stands_in_no_report(nursery):
     counting = "print('asked for', n_q, n_k)"
     graded = report(nursery, RANDOM.format(counted=counting, noise="1.0"))
     by_step = [r.output.count("asked for") for r in graded_steps_of(graded, "causal_mask")]

@@ -10,7 +10,7 @@ def attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / q.size(-1) ** 0.5
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))
-    weights = F.dropout(F.softmax(scores, dim=-1).nan_to_num(0.0), p=0.1)
+    weights = F.dropout(F.softmax(scores, dim=-1).nan_to_num(0.0), p=0.5)
     return weighted_sum(weights, v), weights
 
 
