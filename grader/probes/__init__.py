@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from grader.atlas import Atlas, Evidence
 from grader.model import Misconception
-from grader.probes import chance, gradients, influence, magnitude, rotation, scale, visibility
+from grader.probes import chance, gradients, influence, magnitude, plan, rotation, scale, visibility
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def _said(docstring: str) -> tuple[str, str]:
 # The first that finds something is believed: what says more stands first.
 PROBES: tuple[Probe, ...] = tuple(
     Probe(module.ID, *_said(module.__doc__ or ""), module.LOOK_AT, module.read)
-    for module in (chance, scale, visibility, influence, gradients, rotation, magnitude)
+    for module in (chance, scale, visibility, plan, influence, gradients, rotation, magnitude)
 )
 
 

@@ -721,7 +721,7 @@ def test_steady_functions_are_told_nothing_of_chance():
 
 
 def test_every_probe_has_an_id_of_its_own_and_says_what_it_finds_and_how():
-    assert len({probe.id for probe in PROBES}) == len(PROBES) == 7
+    assert len({probe.id for probe in PROBES}) == len(PROBES) == 8
     for probe in PROBES:
         assert probe.id.startswith("probes.")
         assert probe.finds.endswith(".") and probe.how.endswith(".") and "\n" not in probe.how
