@@ -9,6 +9,7 @@ import torch
 
 from grader.calls import Answer, Raised, Value
 from grader.compare import COARSE, agreement
+from grader.worker.parts import tensors_in
 
 VISIBLE = 0.02  # of the reference's RMS: what counts as a different float
 # One mistake about shapes raises now this, now that, by the operation that stumbles over it.
@@ -95,6 +96,19 @@ def differs(answer: Answer, reference: Answer) -> bool:
     if not isinstance(answer, Value) or not isinstance(reference, Value):
         return not alike(answer, reference)
     return _values_differ(answer.value, reference.value)
+
+
+def differs_in_numbers(answer: Answer, reference: Answer) -> bool:
+    """Whether some number of an answer, neither NaN nor infinite, is visibly another."""
+    if not isinstance(answer, Value) or not isinstance(reference, Value):
+        return False
+    parts = zip(tensors_in(answer.value), tensors_in(reference.value), strict=False)
+    return any(
+        ours.shape == theirs.shape
+        and "meta" not in (ours.device.type, theirs.device.type)
+        and bool((_visible(ours, theirs) & ours.isfinite().cpu()).any())
+        for ours, theirs in parts
+    )
 
 
 def _values_differ(ours: Any, theirs: Any) -> bool:

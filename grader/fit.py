@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
-from grader.answers import alike
+from grader.answers import alike, differs_in_numbers
 from grader.atlas import Atlas, Evidence, Place, Wrongs
 from grader.calls import Answer, Raised, Value
 
@@ -110,6 +110,14 @@ class Testimony:
             isinstance(place.answer, Value)
             and isinstance(self.atlas.of(wrongs, place), Value)
             and self.atlas.visible(wrongs, place)
+            for place in step.calls()
+        )
+
+    def shows_numbers(self, wrongs: Wrongs) -> bool:
+        """Whether mistakes show in more than what is NaN or infinite, as much may be."""
+        return any(
+            differs_in_numbers(self.atlas.of(wrongs, place), self.atlas.reference(place))
+            for step in self.failed_values
             for place in step.calls()
         )
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from grader.answers import alike, differs, shows
+from grader.answers import alike, differs, differs_in_numbers, shows
 from grader.calls import Died, Raised, Value
 
 TENS = torch.full((4,), 10.0)
@@ -106,6 +106,29 @@ def test_what_began_in_half_precision_is_compared_as_half_precision_has_it():
 def test_a_tensor_without_numbers_is_like_its_own_kind_only(one, other, expected):
     assert alike(Value(one), Value(other), strict=False) == expected
     assert differs(Value(one), Value(other)) != expected
+
+
+@pytest.mark.parametrize(
+    "answer, right, expected",
+    [
+        ([2.0, 1.0], [1.0, 1.0], True),
+        ([math.nan, 1.0], [1.0, 1.0], False),
+        ([math.inf, 1.0], [1.0, 1.0], False),
+        ([math.nan, 2.0], [1.0, 1.0], True),
+        ([1.0, 1.001], [1.0, 1.0], False),
+        ([1.0], [1.0, 2.0], False),  # of another shape no number can be told
+        ([1.0, 2.0], [math.nan, 2.0], True),
+    ],
+)
+def test_what_is_nan_or_infinite_is_no_other_number(answer, right, expected):
+    ours, theirs = (Value((TENS, torch.tensor(numbers))) for numbers in (answer, right))
+    assert differs_in_numbers(ours, theirs) == expected
+
+
+def test_an_exception_is_no_number():
+    raised = Raised("ValueError", "ValueError", "")
+    assert not differs_in_numbers(raised, Value(TENS))
+    assert not differs_in_numbers(Value(TENS), raised)
 
 
 @pytest.mark.parametrize(

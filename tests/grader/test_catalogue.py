@@ -118,7 +118,16 @@ def test_explain_prints_one_entry_that_fits_a_terminal(small):
 
 def test_every_mistake_of_the_course_and_every_probe_has_its_entry():
     ids = {wrong.id for exercise in COURSE.exercises for wrong in exercise.misconceptions}
-    probes = {"chance", "plan", "scale", "visibility", "influence", "cut_thread", "rotation", "magnitude"}
+    probes = {
+        "chance",
+        "plan",
+        "scale",
+        "visibility",
+        "influence",
+        "cut_thread",
+        "rotation",
+        "magnitude",
+    }
     assert set(sections(COURSE)) == ids | {f"probes.{name}" for name in probes}
 
 

@@ -89,6 +89,20 @@ def project_packed(x, w_qkv, b_qkv=None):
     assert values == [["adds_the_bias_twice"]]
 
 
+def test_of_a_right_part_no_mistake_is_named_for_rows_of_nan_alone():
+    """+inf for what is hidden makes NaN, and so does many a mistake that `softmax` might hold."""
+    found = named(
+        "04",
+        """
+def masked_softmax(scores, mask, dim=-1):
+    hidden = scores.masked_fill(~mask, float("inf"))
+    powers = torch.exp(hidden - hidden.amax(dim, keepdim=True))
+    return powers / powers.sum(dim, keepdim=True)
+""",
+    )
+    assert found and not any(found.values())
+
+
 def test_two_mistakes_of_right_parts_may_be_made_by_who_does_their_work_anew():
     """Powers of two, and an empty row that is shared out evenly; `softmax` itself is right."""
     found = named(
