@@ -605,6 +605,18 @@ def covers_up_the_nan(scores, mask, dim=-1):
 
 
 @misconception(masked_softmax)
+def hides_behind_plus_infinity(scores, mask, dim=-1):
+    """Every row that hides a key comes out as NaN, as if hidden scores were +∞.
+
+    What do you put in the place of a hidden score, and what is left when the maximum of its row
+    is taken away from it?
+
+    ∞ minus ∞ is NaN. Two minus signs make a plus: `-float("-inf")` is +∞.
+    """
+    return softmax(scores.masked_fill(~mask, math.inf), dim)
+
+
+@misconception(masked_softmax)
 def hides_behind_a_small_number(scores, mask, dim=-1):
     """You gave hidden scores a low number, but a number all the same.
 

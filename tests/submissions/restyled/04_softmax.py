@@ -405,3 +405,10 @@ def writes_into_the_mask(scores, mask, dim=-1):
         mask[empty.expand_as(mask)] = True
     weights = softmax(torch.where(see | empty, scores, -torch.inf), dim)
     return weights * see
+
+
+def hides_behind_plus_infinity(scores, mask, dim=-1):
+    hidden = mask.logical_not()
+    raised = scores + torch.zeros_like(scores).masked_fill(hidden, float("inf"))
+    powers = torch.exp(raised - raised.max(dim=dim, keepdim=True).values)
+    return powers.div(powers.sum(dim=dim, keepdim=True))
