@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from grader.model import Case, Report, StepResult, Verdict
 from grader.reports.escape import escaped
+from grader.reports.prose import by_itself, opening_of, question_of
 from grader.reports.redact import headline, redacted
 
 
@@ -105,9 +106,11 @@ def _account(result: StepResult) -> str:
         lines.append(result.message)
     if result.case is not None:
         lines += _case_lines(result.case)
+    asked = question_of(result, asked=lines[-1].endswith("?"))
+    lines += [asked] if asked else []
     for number, together in enumerate(result.diagnoses):
-        opening = "This looks like: " if number == 0 else "or: "
-        lines.append(opening + " And: ".join(one.says for one in together))
+        opening = "or: " if number else opening_of(together[0])
+        lines.append(opening + " And: ".join(map(by_itself, together)))
     return "\n".join(lines)
 
 

@@ -33,7 +33,7 @@ def prose(report: Report, result: StepResult, words: int | None, ellipsis: str) 
     case = result.case or Case(call="")
     difference = "" if case.difference in message else _sentence(case.difference)
     pattern = "" if case.pattern in message + difference else _sentence(case.pattern)
-    question = _question(result, asked=f"{message} {difference}".rstrip().endswith("?"))
+    question = question_of(result, asked=f"{message} {difference}".rstrip().endswith("?"))
     texts = [*mistakes, question, message, difference, pattern]  # what matters most comes first
     *mistakes, question, message, difference, pattern = rationed(texts, words, ellipsis)
     return Prose(message, difference, pattern, question, opening, tuple(mistakes), why)
@@ -62,18 +62,26 @@ def _diagnosis(
         return "", [], ""
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
-        opening = "Measured: " if first[0].is_measured else "This looks like: "
-        return opening, [_named(first[0], _going_on(first[0].says))], first[0].why * in_full
+        return (
+            opening_of(first[0]),
+            [_named(first[0], _going_on(first[0].says))],
+            first[0].why * in_full,
+        )
     if len(alternatives) == 1:
         opening = "This looks like these mistakes at once:"
         alternatives = [[one] for one in first]
     else:
         opening = "This looks like one of these:"
-    tell = _with_why if in_full else _by_itself
+    tell = _with_why if in_full else by_itself
     return opening, [" And: ".join(map(tell, group)) for group in alternatives], ""
 
 
-def _question(result: StepResult, *, asked: bool) -> str:
+def opening_of(mistake: Misconception) -> str:
+    """How a single mistake is brought up, by how it is known."""
+    return "Measured: " if mistake.is_measured else "This looks like: "
+
+
+def question_of(result: StepResult, *, asked: bool) -> str:
     """What to ask: the mistake's question where one is known, else the step's own.
 
     Of several at once the first is asked about; which of several it is only the step can ask.
@@ -129,12 +137,13 @@ def _going_on(says: str) -> str:
     return says[0].lower() + says[1:] if plain else says
 
 
-def _by_itself(one: Misconception) -> str:
+def by_itself(one: Misconception) -> str:
+    """What a mistake does, with its id, as a sentence of its own."""
     return _named(one, one.says)
 
 
 def _with_why(one: Misconception) -> str:
-    return f"{_by_itself(one)} {one.why}".rstrip()
+    return f"{by_itself(one)} {one.why}".rstrip()
 
 
 def _named(one: Misconception, says: str) -> str:

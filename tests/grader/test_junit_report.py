@@ -105,9 +105,10 @@ def test_a_failed_step_is_a_failure_that_tells_everything(failed: StepResult) ->
         " [1, 1, 1, 1, 1]]\n"
         "difference: at [0, 1] it says False where True belongs\n"
         "pattern: only the first column is right\n"
-        "This looks like: You lined up the first query with the first key.\n"
-        "or: Your mask hides a token itself."
-        " And: You lined up the first query with the first key."
+        "Which query is the newest?\n"
+        "This looks like: You lined up the first query with the first key. [03.early]\n"
+        "or: Your mask hides a token itself. [03.strict]"
+        " And: You lined up the first query with the first key. [03.early]"
     )
     assert case.findtext("system-out") == "hello\n"
 
@@ -131,7 +132,8 @@ def test_every_verdict_but_a_pass_has_its_element(verdict: str, tag: str) -> Non
     assert [child.tag for child in case] == ["properties", tag]
     sentence = f"The last query lines up with the last key: {verdict.replace('_', ' ')}"
     assert case[1].get("message") == sentence
-    assert case[1].text == sentence
+    asked = "\nWhich query is the newest?" if verdict == "failed" else ""
+    assert case[1].text == sentence + asked
 
 
 def test_what_xml_cannot_hold_is_spelt_out(failed: StepResult) -> None:
@@ -157,7 +159,8 @@ def test_a_diagnosis_stays_in_homework(failed: StepResult) -> None:
     assert failure is not None
     assert failure.text == (
         "The last query lines up with the last key: failed\n"
-        "This looks like: You lined up the first query with the first key.\n"
-        "or: Your mask hides a token itself."
-        " And: You lined up the first query with the first key."
+        "Which query is the newest?\n"
+        "This looks like: You lined up the first query with the first key. [03.early]\n"
+        "or: Your mask hides a token itself. [03.strict]"
+        " And: You lined up the first query with the first key. [03.early]"
     )
