@@ -386,7 +386,7 @@ def takes_no_keys_for_not_given(n_q, n_k=None, device=None):
 def counts_in_half_precision(n_q, n_k=None, device=None):
     """With thousands of keys your mask can no longer tell neighbouring keys apart.
 
-    With 2102 keys, which number does your function use for the last one, and which for the one
+    Of 3000 keys, which number does your function use for the last one, and which for the one
     before it?
 
     Texts grow that long, and half precision holds whole numbers only up to 2048.
