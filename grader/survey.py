@@ -51,4 +51,4 @@ def _told(titles: list[str]) -> tuple[str, ...]:
 
 def _measured() -> Iterator[Entry]:
     for probe in probes.PROBES:
-        yield Entry(probe.id, MEASURED, "", probe.finds, "", (probe.how,), probe.look_at)
+        yield Entry(probe.id, MEASURED, "", probe.finds, probe.why, (probe.how,), probe.look_at)

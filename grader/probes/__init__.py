@@ -17,12 +17,13 @@ from grader.probes import chance, gradients, influence, magnitude, plan, rotatio
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing that can be measured: its id, what it finds and how, and where to look then."""
+    """One thing that can be measured: what it finds and how, where to look, why it is wrong."""
 
     id: str
     finds: str
     how: str
     look_at: str
+    why: str
     read: Callable[[Atlas, Sequence[Evidence], Sequence[Evidence]], dict[str, Misconception]]
 
 
@@ -34,7 +35,7 @@ def _said(docstring: str) -> tuple[str, str]:
 
 # The first that finds something is believed: what says more stands first.
 PROBES: tuple[Probe, ...] = tuple(
-    Probe(module.ID, *_said(module.__doc__ or ""), module.LOOK_AT, module.read)
+    Probe(module.ID, *_said(module.__doc__ or ""), module.LOOK_AT, module.WHY, module.read)
     for module in (chance, scale, visibility, plan, influence, gradients, rotation, magnitude)
 )
 

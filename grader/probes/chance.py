@@ -16,7 +16,7 @@ SAID = (
     "Which of your lines draws random numbers, or remembers something of an earlier call?",
     "Whoever calls it counts on the formula, which knows neither chance nor what came before.",
 )
-LOOK_AT = SAID[1]
+LOOK_AT, WHY = SAID[1:]
 
 
 def read(

@@ -27,7 +27,7 @@ OF_SAMPLES = (
     "Which axis counts the samples, and which of your operations runs along it?",
     "Samples share a batch to save time; each must come out as if it were alone.",
 )
-LOOK_AT = OF_FUTURE[1]
+LOOK_AT, WHY = OF_FUTURE[1:]
 
 
 @dataclass(frozen=True)

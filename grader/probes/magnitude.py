@@ -28,7 +28,7 @@ OF_HALF = (
     "Half precision ends at 65504 and has three digits. Which number on the way needs more?",
     "What half precision cannot hold becomes infinite, or is rounded away.",
 )
-LOOK_AT = OF_LARGE[1]
+LOOK_AT, WHY = OF_LARGE[1:]
 
 
 def read(

@@ -56,7 +56,7 @@ LAW = (
     "Pair 0 turns by the position itself. By which part of it does the last pair turn?",
     "Fast pairs tell neighbours apart and slow ones near from far; weights count on each speed.",
 )
-LOOK_AT = COUNT[0]
+LOOK_AT, WHY = COUNT
 
 Said = tuple[str, tuple[str, str]]  # a finding, and what is said beside it
 

@@ -29,8 +29,8 @@ MOST_DENOMINATOR = 6  # of an exponent that somebody would write
 QUESTION = "Which size, and which power of it, should the scores be divided by?"
 WHENCE = "Which step of your function multiplies or divides, and by what?"
 LOOK_AT = QUESTION
-WHY = "Products of vectors grow with √{}; divided by that, scores keep one size, however wide."
-WHY_OTHERWISE = "The formula has no such factor, and whoever builds on the result counts on it."
+WHY = "The formula has no such factor, and whoever builds on the result counts on it."
+WHY_BY_WIDTH = "Products of vectors grow with √{}; divided by that, scores keep one size."
 IN_GENERAL = "Your scores, or your result, are a multiple of what they should be."
 
 
@@ -87,7 +87,7 @@ def read(
     if size and len({reading.sizes.get(size) for reading in readings}) < 2:
         return {}  # a size that never varies cannot be told from a number
     says = _told(law, size, any(reading.of_weights for reading in readings))
-    told = (QUESTION, WHY.format(size)) if size else (WHENCE, WHY_OTHERWISE)
+    told = (QUESTION, WHY_BY_WIDTH.format(size)) if size else (WHENCE, WHY)
     found = Misconception(ID, function, says, *told, in_general=IN_GENERAL)
     return {step.step: found for step in values}
 

@@ -29,7 +29,7 @@ LEAK = (
 FREE = None  # a side on which nothing ends the band
 MOST_SPREAD = 0.01  # of logarithms of float32 weights that are to be one number
 UNDERFLOW = 80.0  # a score so far below another gets a weight of 0 by itself
-LOOK_AT = BAND[0]
+LOOK_AT, WHY = BAND
 BAND_IN_GENERAL = "In your mask a query sees a band of keys that is not the right one."
 LEAK_IN_GENERAL = "A hidden key keeps a score, and with it some weight."
 

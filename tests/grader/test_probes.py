@@ -725,7 +725,7 @@ def test_every_probe_has_an_id_of_its_own_and_says_what_it_finds_and_how():
     for probe in PROBES:
         assert probe.id.startswith("probes.")
         assert probe.finds.endswith(".") and probe.how.endswith(".") and "\n" not in probe.how
-        assert probe.look_at.endswith("?")
+        assert probe.look_at.endswith("?") and probe.why.endswith(".")
 
 
 def test_the_first_probe_that_finds_something_is_believed():
