@@ -33,7 +33,7 @@ class Evidence:
     passed: bool
     cases: Mapping[str, Trace]
     given: tuple[str, ...] = ()  # functions of the file that were answered for it
-    unsteady: bool = False  # asked a call of it once more, the function answered otherwise
+    unsteady: bool = False  # asked a call once more, its function answered otherwise
 
     def calls(self) -> Sequence[Place]:
         """Every call with the place it has in the exercise."""

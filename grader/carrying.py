@@ -15,6 +15,7 @@ from grader.given import Given
 from grader.model import Verdict
 from grader.rules import builds_on
 from grader.sitting import Sitting, StepOutcome
+from grader.steadiness import unsteady
 
 # What is no sign of an earlier function's mistake.
 FINAL = (Verdict.PASSED, Verdict.GRADER_ERROR)
@@ -52,6 +53,7 @@ class Attempt:
 
     outcomes: tuple[StepOutcome, ...]
     again: dict[str, Again] = field(default_factory=dict)
+    unsteady: frozenset[str] = frozenset()  # functions that answer one question in two ways
 
     def own_outcome(self, outcome: StepOutcome) -> StepOutcome:
         """What a step's function did by itself: beside right ones, where that was seen."""
@@ -70,7 +72,8 @@ class Attempt:
             passed = own.verdict is Verdict.PASSED
             evidence = Evidence(
                 step=own.step.id, function=own.step.function, values=not own.step.needs,
-                passed=passed, cases=own.evidence, given=given, unsteady=own.unsteady,
+                passed=passed, cases=own.evidence, given=given,
+                unsteady=own.step.function in self.unsteady,
             )  # fmt: skip
             everything.append(evidence)
             if own.verdict in NAMED and not (again and again.right_in_itself):
@@ -79,9 +82,10 @@ class Attempt:
 
 
 def attempt(sitting: Sitting) -> Attempt:
-    """Every step, and once more those of functions that may only fail because of earlier ones."""
+    """Every step, then once more what may only fail because of something earlier, or by chance."""
     outcomes = sitting.outcomes()
-    return Attempt(tuple(outcomes), _graded_again(sitting, outcomes))
+    again = _graded_again(sitting, outcomes)
+    return Attempt(tuple(outcomes), again, unsteady(sitting, outcomes))
 
 
 def _graded_again(sitting: Sitting, outcomes: Sequence[StepOutcome]) -> dict[str, Again]:

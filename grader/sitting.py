@@ -8,13 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import torch
-
 from grader import feedback
-from grader.answers import alike
 from grader.atlas import Atlas, Place, Trace
 from grader.bank import Namespace
-from grader.calls import Answer, Answerer, Died, Raised, Recorded, Value, in_process
+from grader.calls import Answer, Died, Value, in_process
 from grader.compare import Difference, Different, difference
 from grader.given import Given
 from grader.model import Step, Verdict
@@ -66,7 +63,6 @@ class StepOutcome:
     seconds: float = 0.0
     of_the_file: bool = False  # seen before any call: it tells nothing of a hidden step
     by_the_wall: bool = False  # ended while it waited
-    unsteady: bool = False  # some call was answered otherwise when it was asked once more
 
 
 Look = Callable[[Sequence[str]], Sequence[Finding]]  # without what is given
@@ -87,7 +83,6 @@ class Sitting:
     look: Look = _nothing_forbidden  # for forbidden calls in the syntax tree
     given: tuple[str, ...] = ()  # functions that are answered for it
     timeouts: dict[str, list[StepOutcome]] = field(default_factory=dict)  # by function
-    asked_twice: set[str] = field(default_factory=set)  # functions of which a step was
 
     @cached_property
     def findings(self) -> Sequence[Finding]:
@@ -191,24 +186,8 @@ class Sitting:
                 failed = replace(failed, output=self.seat.printed()[before:])
             if any(isinstance(recorded.answer, Died) for recorded in evidence[case]):
                 break  # a dead worker costs the step it was in, and ends it
-        if failed is None:
-            return StepOutcome(step, Verdict.PASSED, evidence=evidence, output=self.seat.printed())
-        unsteady = self._is_unsteady(failed, evidence, answerer)
-        return replace(failed, evidence=evidence, unsteady=unsteady)
-
-    def _is_unsteady(
-        self, failed: StepOutcome, evidence: dict[str, Trace], answerer: Answerer
-    ) -> bool:
-        """Whether a function answers its first wrong step otherwise when it is asked once more."""
-        step = failed.step
-        if step.needs or failed.difference is None or step.function in self.asked_twice:
-            return False
-        self.asked_twice.add(step.function)
-        return any(
-            _answers_otherwise(answerer, recorded)
-            for trace in evidence.values()
-            for recorded in trace
-        )
+        passed = StepOutcome(step, Verdict.PASSED, output=self.seat.printed())
+        return replace(failed or passed, evidence=evidence)
 
     def _of_failure(
         self, step: Step, ran: CaseOutcome, raised: BaseException, trace: Trace
@@ -260,26 +239,6 @@ class Sitting:
         if not isinstance(recorded.answer, Value) or not isinstance(expected, Value):
             return None
         return difference(recorded.answer.value, expected.value, values_only=True)
-
-
-def _answers_otherwise(answerer: Answerer, first: Recorded) -> bool:
-    """Whether a call that gave a value gives another one now."""
-    call, answer = first.call, first.answer
-    if call.mode != "value" or not isinstance(answer, Value):
-        return False
-    if not _is_plain([call.args, call.kwargs, answer.value]):
-        return False
-    again = answerer(call)
-    return isinstance(again, Value | Raised) and not alike(answer, again)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a value holds no objects: those may change, and are each a thing of its own."""
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    return value is None or isinstance(value, (torch.Tensor, bool, int, float, str))
 
 
 def _holds(value: object, part: object) -> bool:

@@ -13,15 +13,22 @@ from grader.model import Certainty, Feedback
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def named(exercise: str, source: str) -> dict[str, list[str]]:
-    """The names given to a program: the reference with some functions written otherwise."""
+def named(exercise: str, source: str, unknown: str = "") -> dict[str, list[str]]:
+    """The names given to a program: the reference with some functions written otherwise.
+
+    unknown: a wrong program that is not to be thought of.
+    """
     course = Course.open(ROOT)
     terms = Terms(2017, Feedback.PRACTICE, "cpu")
 
     def grade(examiner):
         program = dict(examiner.paper.atlas.bank.reference(examiner.exercise))
         exec(source, program)
-        results = examiner.results(examiner.attempt_of_program(program))
+        atlas = examiner.paper.atlas
+        left_out = next((one for one in atlas.wrongs() if one.id.endswith(f".{unknown}")), None)
+        results = examiner.results(
+            examiner.attempt_of_program(program), atlas.without(left_out) if left_out else atlas
+        )
         return {
             result.step.id: [
                 "+".join(one.id.partition(".")[2] for one in group) for group in result.diagnoses
@@ -99,6 +106,7 @@ def masked_softmax(scores, mask, dim=-1):
     powers = torch.exp(hidden - hidden.amax(dim, keepdim=True))
     return powers / powers.sum(dim, keepdim=True)
 """,
+        unknown="hides_behind_plus_infinity",
     )
     assert found and not any(found.values())
 

@@ -23,7 +23,7 @@ LAYERS = (
     ("answers", "atlas", "fit", "pairs", "probes.reading", "probes.scale", "probes.visibility",
      "probes.influence", "probes.gradients", "probes.angles", "probes.rotation",
      "probes.magnitude", "probes.chance", "probes.plan", "probes", "diagnose", "plugin",
-     "sitting", "carrying"),
+     "sitting", "steadiness", "carrying"),
     ("grade",),
     ("styles", "author", "figures", "trials", "survey", "verify"),
     ("cli.spelling", "cli.screen", "cli.loading", "cli.next_step", "cli.check", "cli.explain",
