@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,7 +90,8 @@ class _Function:
             whole = self._fitting_best(_explaining_all(fits))
             if whole:
                 return {step.step: whole for step in steps}
-        repeated = self._in_numbers(self._repeated)
+        repeated = _explaining_all(self._testimony.fits(self._repeated))
+        repeated = [wrongs for wrongs in repeated if self._testimony.shows_numbers(wrongs)]
         if repeated:
             return {step.step: self._fitting_best(repeated) for step in steps}
         own = {wrongs for wrongs in fits if wrongs in self._tiers[0]}
@@ -99,19 +100,15 @@ class _Function:
             for step, found in _covering(fits, steps).items()
         }
         if not all(best.values()):
-            made = self._in_numbers(pairs(self._testimony, self._likely))
-            together = [pair for pair in made if self._testimony.shown_by_one(pair)]
+            tell = self._testimony
+            made = _explaining_all(tell.fits(pairs(tell, self._likely)))
+            together = [pair for pair in made if tell.shown_by_one(pair) and tell.needs_each(pair)]
             if together:
                 return {
                     step.step: _explaining_one(fits, step) or self._needed(together, step)
                     for step in steps
                 }
         return best
-
-    def _in_numbers(self, candidates: Iterable[Wrongs]) -> list[Wrongs]:
-        """Those that explain every step, and more in it than what is NaN or infinite."""
-        whole = _explaining_all(self._testimony.fits(candidates))
-        return [wrongs for wrongs in whole if self._testimony.shows_numbers(wrongs)]
 
     def _of_side(self, side: Evidence, named: set[Wrongs]) -> list[Wrongs]:
         """What explains a side step: a mistake that values have shown, or else one that shows."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from grader.answers import alike, differs_in_numbers
 from grader.atlas import Atlas, Evidence, Place, Wrongs
 from grader.calls import Answer, Raised, Value
+from grader.model import Misconception
 
 MOST_CLASHES = 4  # one call in so many may raise where the other program answers
 
@@ -126,9 +127,26 @@ class Testimony:
 
         Those that only ever show together are as well another that nobody has thought of.
         """
+        return any(self._shows_alone(one) for one in together)
+
+    def needs_each(self, together: Wrongs) -> bool:
+        """Whether each of several mistakes shows by itself, or changes numbers of the others.
+
+        Where everything is NaN already, one more mistake fits by accident.
+        """
+        return all(self._shows_alone(one) or self._adds_numbers(together, one) for one in together)
+
+    def _shows_alone(self, one: Misconception) -> bool:
         return any(
             self.atlas.visible((one,), place) and self.is_like((one,), place)
-            for one in together
+            for step in self.failed_values
+            for place in step.calls()
+        )
+
+    def _adds_numbers(self, together: Wrongs, one: Misconception) -> bool:
+        others = tuple(other for other in together if other != one)
+        return any(
+            differs_in_numbers(self.atlas.of(together, place), self.atlas.of(others, place))
             for step in self.failed_values
             for place in step.calls()
         )

@@ -62,7 +62,7 @@ def ignores_dim(x, dim=-1):
 
     Where in your function does `dim` arrive?
 
-    Scores are mostly normalised over the last one, but not always.
+    Scores are mostly shared out along the last one, but not always.
     """
     weights = (x - x.amax(-1, keepdim=True)).exp()
     return weights / weights.sum(-1, keepdim=True)
@@ -155,7 +155,8 @@ def sums_over_the_last_dimension_only(x, dim=-1):
 
     Which of your steps run along a dimension, and which of them are told `dim`?
 
-    Along `dim` your weights do not sum to one.
+    The maximum only keeps exp from overflowing. It is the sum that says which scores share one
+    whole.
     """
     weights = (x - x.amax(dim, keepdim=True)).exp()
     return weights / weights.sum(-1, keepdim=True)
@@ -289,8 +290,8 @@ def divides_by_the_count(x, dim=-1):
 
     What do positive numbers have to be divided by, so that they sum to one afterwards?
 
-    That would be a mean, and how many entries there are says nothing about what they sum
-    to.
+    Your rows sum to the mean of their exponentials. How many entries there are says nothing
+    about what they sum to.
     """
     return (x - x.amax(dim, keepdim=True)).exp() / x.shape[dim]
 
@@ -340,7 +341,7 @@ def answers_with_logarithms(x, dim=-1):
 
     Which sign do your numbers have, and which should a share of a whole have?
 
-    A loss likes those; a weighted sum does not.
+    A share can be handed out, its logarithm cannot: it is less than nothing.
     """
     shifted = x - x.amax(dim, keepdim=True)
     return shifted - shifted.exp().sum(dim, keepdim=True).log()
@@ -499,7 +500,7 @@ def holds_the_sum_fixed(x, dim=-1):
 def divides_one_by_a_sum_of_ratios(x, dim=-1):
     """Your weights are right, but where scores lie far apart their gradient is NaN.
 
-    Two scores of a row lie 95 apart. What is the largest exponent that your function meets
+    Two scores of a row lie 100 apart. What is the largest exponent that your function meets
     there?
 
     Between such scores an exponential overflows. 1/∞ is 0, but on the way back that ∞ meets
@@ -605,13 +606,14 @@ def covers_up_the_nan(scores, mask, dim=-1):
 
 
 @misconception(masked_softmax)
-def hides_behind_plus_infinity(scores, mask, dim=-1):
-    """Every row that hides a key comes out as NaN, as if hidden scores were +∞.
+def one_hidden_key_spoils_its_row(scores, mask, dim=-1):
+    """A single hidden key turns its whole row into NaN.
 
-    What do you put in the place of a hidden score, and what is left when the maximum of its row
-    is taken away from it?
+    Follow a hidden score up to exp. What does it become on the way, and which of your steps
+    makes NaN of it?
 
-    ∞ minus ∞ is NaN. Two minus signs make a plus: `-float("-inf")` is +∞.
+    ∞ − ∞ and 0 · ∞ are NaN, and one NaN in a sum spoils the row. +∞ ends so (`-float("-inf")`
+    is +∞); −∞ does when multiplied by 0, or when the row is shifted by its minimum.
     """
     return softmax(scores.masked_fill(~mask, math.inf), dim)
 
@@ -647,8 +649,8 @@ def adds_minus_ten_thousand(scores, mask, dim=-1):
 
     What happens to the weights of a row when the same number is added to all of its scores?
 
-    In a row that is hidden throughout, all of them go down together, and a shift costs
-    nothing. A huge one stays on top.
+    In a row that is hidden throughout, all of them go down together, and a shift costs nothing.
+    Elsewhere a huge hidden score stays on top.
     """
     return softmax(scores + (1 - mask.to(scores.dtype)) * -1e4, dim)
 
@@ -778,10 +780,11 @@ def asks_the_mask_before_it_grows(scores, mask, dim=-1):
 def empties_every_row_with_a_gap(scores, mask, dim=-1):
     """A row that is hidden in part gets no weights at all.
 
-    A row has three visible scores and a hidden one. What do you ask the mask about such a
-    row, and what does it answer?
+    In a row with three visible scores and a hidden one, which of your steps makes all the
+    weights 0, and what tells it to?
 
-    Only a row without anything visible is empty.
+    Only a row without anything visible is empty. Whoever writes 0 over every NaN empties others
+    too.
     """
     mask = mask.expand(scores.shape)
     full = mask.all(dim, keepdim=True)
@@ -807,8 +810,8 @@ def uses_the_first_mask_for_all(scores, mask, dim=-1):
 def writes_into_the_scores(scores, mask, dim=-1):
     """Your weights are right, but the scores you were given are changed.
 
-    In PyTorch, what does an underscore at the end of a method's name promise, and what an
-    assignment to `scores[...]`?
+    In PyTorch, what does an underscore at the end of a method's name promise, and what does an
+    assignment to `scores[...]` do?
 
     Whoever called you may still need them as they were.
     """
@@ -855,8 +858,8 @@ def hides_in_a_copy(scores, mask, dim=-1):
     The scores may be a transposed tensor. Into which tensor does your function write then,
     and from which one does the softmax read?
 
-    `reshape` and `flatten` give a view where they can, and a copy where they cannot; what
-    is written into a copy does not reach the softmax.
+    `reshape` and `flatten` leave the numbers where they lie if they can, and copy them if they
+    cannot; what is written into a copy does not reach the softmax.
     """
     mask = mask.expand(scores.shape)
     hidden = ~mask & mask.any(dim, keepdim=True)

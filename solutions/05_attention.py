@@ -234,8 +234,8 @@ def squares_the_weights(weights, v):
 def takes_the_softmax_again(weights, v):
     """You sent the weights through a softmax once more, and they became more even.
 
-    Follow the row of weights 1, 0, 0 through your function. What are its numbers when they
-    meet the values?
+    Follow the row of weights 0, 1, 0 through your function. What are its numbers when they meet
+    the values?
 
     What arrives here has been through a softmax already, and a second one gives even a
     weight of 0 a share.
@@ -257,7 +257,7 @@ def divides_by_the_sum_again(weights, v):
 
 
 @misconception(weighted_sum)
-def adds_up_on_the_cpu(weights, v):
+def adds_up_in_single_precision(weights, v):
     """Your result comes back as float32, whatever the weights and values are.
 
     Which dtype do the weights and values have, and which of your lines makes a tensor or
@@ -303,8 +303,8 @@ def begins_with_an_empty_list(weights, v):
 def never_scales(q, k, v, mask=None):
     """You used the dot products as they are, without scaling them.
 
-    The wider two vectors are, the larger their dot product. Which of your steps makes up
-    for their width?
+    As a rule, the wider two vectors are, the larger is their dot product. Which of your steps
+    makes up for their width?
 
     Unscaled scores of wide vectors bring the softmax close to picking one key, and then
     almost no gradient comes back.
@@ -330,8 +330,8 @@ def divides_by_d_k(q, k, v, mask=None):
 def multiplies_by_the_root(q, k, v, mask=None):
     """Your scores are √d_k times the dot products, and the weights are nearly all or nothing.
 
-    Are your scaled scores larger or smaller than the plain dot products, and which of the
-    two is scaling there for?
+    Are your scaled scores larger or smaller than the plain dot products, and which of the two
+    should they be?
 
     Scaling is there to make large scores smaller; made larger still, they leave almost
     everything to one key.
@@ -515,7 +515,7 @@ def adds_the_queries_back(q, k, v, mask=None):
 
     If every value were zero, what should the output be, and what would yours be?
 
-    A transformer block does such a thing, around its attention and not in it.
+    A model may add back what went in, but around its attention and not in it.
     """
     weights = _shared_out(scaled_scores(q, k), mask)
     return q + weighted_sum(weights, v), weights
@@ -596,8 +596,8 @@ def gives_every_mask_a_head_axis(q, k, v, mask=None):
 def takes_weights_away_at_the_end(q, k, v, mask=None):
     """Hidden keys still took their share of the softmax, and what they took is lost.
 
-    A query hands out one unit of attention, among what it can see. What do your rows sum
-    to?
+    A query hands out one unit of attention, among what it can see. What do your rows of weights
+    sum to?
 
     What a hidden key takes in the softmax is missing from the visible ones; to cross it out
     later gives it back to nobody.
@@ -623,11 +623,12 @@ def hides_the_values_only(q, k, v, mask=None):
 
 @misconception(attention)
 def looks_for_empty_rows_along_the_queries(q, k, v, mask=None):
-    """You spare a key that no query may see its −∞, as you should spare an empty row.
+    """You look for keys that no query may see, not for queries that may see nothing.
 
-    Along which axis of the mask does a query see whether anything is left for it?
+    Along which axis of the mask must you look to learn whether a query may see anything?
 
-    Such a key is not set to −∞, and takes its share of the softmax.
+    An empty row is to be spared its −∞. Here a key that nobody may see is spared instead, and
+    takes its share of the softmax.
     """
     if mask is None:
         mask = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool, device=q.device)
@@ -750,7 +751,8 @@ def hides_behind_a_small_number(q, k, v, mask=None):
 def adds_minus_a_billion(q, k, v, mask=None):
     """You added a very low number to hidden scores, which lowers them and does not remove them.
 
-    Lower all scores of a row by the same amount. What changes in their softmax?
+    Take a query that may see nothing. What do its scores become before the softmax, and how far
+    apart are they then?
 
     Where everything is hidden, all of a row goes down together, and the whole is shared
     among keys that must not be seen.
@@ -1089,7 +1091,7 @@ def adds_the_input_back(x, w_q, w_k, w_v, causal=False):
 
     If w_v were all zeros, what should the output be, and what would yours be?
 
-    A transformer block does that, around its attention and not in it.
+    A model may add back what went in, but around its attention and not in it.
     """
     return x + attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))[0]
 
@@ -1101,8 +1103,8 @@ def adds_the_input_back_where_it_fits(x, w_q, w_k, w_v, causal=False):
     Suppose the output happens to be as wide as x. Which of your lines does something then
     that it does not do otherwise?
 
-    A transformer block does that, around its attention and not in it, and what attention
-    gives back is the same thing at any width.
+    A model may add back what went in, but around its attention and not in it, and what
+    attention gives back is the same thing at any width.
     """
     output, _ = attention(*project_qkv(x, w_q, w_k, w_v), _causal(x, causal))
     return x + output if x.shape == output.shape else output

@@ -106,7 +106,7 @@ def masked_softmax(scores, mask, dim=-1):
     powers = torch.exp(hidden - hidden.amax(dim, keepdim=True))
     return powers / powers.sum(dim, keepdim=True)
 """,
-        unknown="hides_behind_plus_infinity",
+        unknown="one_hidden_key_spoils_its_row",
     )
     assert found and not any(found.values())
 

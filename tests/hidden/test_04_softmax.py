@@ -334,8 +334,8 @@ def test_the_scores_set_dtype_and_device(student, reference, draw, dtype):
 def test_gradients_with_an_empty_row(student, reference, draw):
     """An empty row leaves no NaN in any gradient
 
-    A gradient passes every step once more. In which of yours does an empty row meet minus
-    infinity, or a division by zero?
+    A gradient passes every step once more. Which of yours could stop or spoil it, and what
+    does an empty row hold there?
     """
     scores, mask, cotangent = draw.normal(4, 5), draw.mask(4, 5), draw.normal(4, 5)
     mask[1] = False

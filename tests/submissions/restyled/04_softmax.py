@@ -407,7 +407,7 @@ def writes_into_the_mask(scores, mask, dim=-1):
     return weights * see
 
 
-def hides_behind_plus_infinity(scores, mask, dim=-1):
+def one_hidden_key_spoils_its_row(scores, mask, dim=-1):
     hidden = mask.logical_not()
     raised = scores + torch.zeros_like(scores).masked_fill(hidden, float("inf"))
     powers = torch.exp(raised - raised.max(dim=dim, keepdim=True).values)

@@ -61,7 +61,7 @@ def divides_by_the_sum_again(weights, v):
     return top / bottom.unsqueeze(-1)
 
 
-def adds_up_on_the_cpu(weights, v):
+def adds_up_in_single_precision(weights, v):
     n_q, n_k = weights.shape[-2:]
     out = torch.zeros(weights.shape[:-1] + v.shape[-1:])
     for i in range(n_q):
