@@ -102,7 +102,12 @@ class _Function:
         if not all(best.values()):
             tell = self._testimony
             made = _explaining_all(tell.fits(pairs(tell, self._likely)))
-            together = [pair for pair in made if tell.shown_by_one(pair) and tell.needs_each(pair)]
+            together = [
+                pair
+                for pair in made
+                if tell.shown_by_one(pair)
+                and all(self._is_mine(one) or tell.needs(pair, one) for one in pair)
+            ]
             if together:
                 return {
                     step.step: _explaining_one(fits, step) or self._needed(together, step)
@@ -158,8 +163,7 @@ class _Function:
         own: list[Wrongs] = []
         others: list[Wrongs] = []
         for wrong in self._possible:
-            mine = wrong.function == self.name and self._is_own(wrong)
-            (own if mine else others).append((wrong,))
+            (own if self._is_mine(wrong) else others).append((wrong,))
         return own, others
 
     @property
@@ -212,6 +216,10 @@ class _Function:
         return tuple(
             sorted(everyone, key=lambda w: (w.id not in possible, self._distances[_qualified(w)]))
         )
+
+    def _is_mine(self, wrong: Misconception) -> bool:
+        """Whether a mistake is one in this very function."""
+        return wrong.function == self.name and self._is_own(wrong)
 
     def _is_own(self, wrong: Misconception) -> bool:
         return wrong.id.partition(".")[0] == self.atlas.exercise.id

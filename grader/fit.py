@@ -129,12 +129,12 @@ class Testimony:
         """
         return any(self._shows_alone(one) for one in together)
 
-    def needs_each(self, together: Wrongs) -> bool:
-        """Whether each of several mistakes shows by itself, or changes numbers of the others.
+    def needs(self, together: Wrongs, one: Misconception) -> bool:
+        """Whether one of several mistakes shows by itself, or changes numbers of the others.
 
         Where everything is NaN already, one more mistake fits by accident.
         """
-        return all(self._shows_alone(one) or self._adds_numbers(together, one) for one in together)
+        return self._shows_alone(one) or self._adds_numbers(together, one)
 
     def _shows_alone(self, one: Misconception) -> bool:
         return any(

@@ -115,7 +115,8 @@ def runs_heads_and_tokens_together(x, w, b=None):
 def multiplies_place_by_place(x, w, b=None):
     """You multiply x and the weights place by place, as `*` does.
 
-    How many numbers of a token have a say in one number of its projection?
+    How many numbers of a token should have a say in one number of its projection, and how
+    many do in yours?
 
     That only works where the shapes happen to fit, and even there no two features of a
     token ever meet.
@@ -205,7 +206,7 @@ def adds_the_bias_to_the_weights(x, w, b=None):
 
 @misconception(project)
 def sets_negative_results_to_zero(x, w, b=None):
-    """Your projection is never negative anywhere, as after a relu.
+    """Your projection is never negative: whatever should lie below zero comes back as zero.
 
     What is the smallest number that your function could ever return, whatever x and w hold?
 
@@ -234,8 +235,7 @@ def sets_negative_products_to_zero(x, w, b=None):
 def divides_by_the_root_of_the_width(x, w, b=None):
     """Your product is too small, by a factor of √d_in.
 
-    Divide a number of your result by the expected one, then do the same elsewhere. What
-    stays the same, and where could it come from?
+    Which of your lines makes numbers smaller, and which part of y = x·w + b asks for that?
 
     A root does come into attention, but it belongs to the scores, one exercise on; this
     formula has none.
@@ -277,8 +277,8 @@ def makes_new_parameters_of_the_weights(x, w, b=None):
     Follow w from the argument to the product. At which point is it no longer the caller's
     own tensor?
 
-    `nn.Parameter(w)` and `w.detach()` both make a tensor with a history of its own, and it
-    is the caller's w whose gradient will be asked for.
+    `nn.Parameter(w)` and `w.detach()` both make a new tensor without a history, and it is
+    the caller's w whose gradient will be asked for.
     """
     projected = x @ torch.nn.Parameter(w)
     return projected if b is None else projected + b
@@ -291,8 +291,8 @@ def takes_the_tokens_for_constants(x, w, b=None):
     In a model, x was made with earlier weights. Which of your lines keeps a gradient from
     finding its way to them?
 
-    In a model x comes out of earlier weights. They have to learn as well, and can do so
-    only through the gradient of the tokens.
+    The weights that made the tokens have to learn as well, and can do so only through the
+    tokens' gradient.
     """
     projected = x.detach() @ w
     return projected if b is None else projected + b
@@ -408,7 +408,7 @@ def cuts_one_product_into_thirds(x, w_q, w_k, w_v):
 
     How many columns should each of q, k and v have, and whose shape tells you so?
 
-    To multiply once by all three is well thought of. But d_v need not be d_k, and then the
+    To multiply once by all three is a good idea. But d_v need not be d_k, and then the
     parts do not end where the thirds do.
     """
     packed = project(x, torch.cat([w_q, w_k, w_v], dim=-1))
@@ -466,13 +466,13 @@ def scales_the_queries_already(x, w_q, w_k, w_v):
 
 @misconception(project_qkv)
 def fills_tensors_made_beforehand(x, w_q, w_k, w_v):
-    """Your three parts are float32 and on the CPU, whatever x is.
+    """You make a tensor on the CPU on the way to your three parts, wherever x is.
 
     Which of your lines makes a tensor from nothing, and how does it know the dtype and the
     device of x?
 
-    A tensor made from nothing is like that unless you say otherwise, and what is filled in
-    later does not change it.
+    A tensor made from nothing is float32 and on the CPU unless you say otherwise, and what
+    is filled in later changes neither.
     """
     q, k, v = (torch.zeros(*x.shape[:-1], w.shape[-1]) for w in (w_q, w_k, w_v))
     q += project(x, w_q)
@@ -485,11 +485,11 @@ def fills_tensors_made_beforehand(x, w_q, w_k, w_v):
 def works_without_gradients(x, w_q, w_k, w_v):
     """Your numbers are right, but no gradient comes back to anything you were given.
 
-    What stands around your three products, or comes after them, that keeps PyTorch from
+    What stands before, around or after your three products and keeps PyTorch from
     remembering how they were made?
 
-    `torch.no_grad()` is for using a model, not for training it: no gradient can go back
-    through what is made under it.
+    Under `torch.no_grad()` and after `detach` a tensor no longer knows what it was made
+    from, and no gradient finds its way back.
     """
     with torch.no_grad():
         return project(x, w_q), project(x, w_k), project(x, w_v)
@@ -499,8 +499,8 @@ def works_without_gradients(x, w_q, w_k, w_v):
 def drops_the_axes_of_size_one(x, w_q, w_k, w_v):
     """Your queries, keys and values lose every axis of size 1.
 
-    Count the axes of x and of your queries when a sentence has one word. Which is missing,
-    and which line removed it?
+    Count the axes of x and of your queries when x is a single word. Which are missing, and
+    which line removed them?
 
     A sentence of one word is a sentence, and a batch of one a batch. `squeeze` removes
     every axis of size 1 if you do not name one.
@@ -551,7 +551,7 @@ def takes_the_first_third_for_the_values(x, w_qkv, b_qkv=None):
 
 
 @misconception(project_packed)
-def takes_the_last_third_for_the_keys(x, w_qkv, b_qkv=None):
+def takes_the_last_third_for_the_queries(x, w_qkv, b_qkv=None):
     """Your three parts come as values, queries, keys.
 
     Name the three pieces of w_qkv from left to right. Which of your parts does each of them
@@ -581,7 +581,7 @@ def reads_the_thirds_from_the_back(x, w_qkv, b_qkv=None):
 def takes_the_width_of_x_for_a_third(x, w_qkv, b_qkv=None):
     """You cut where the width of x ends, not where a third of the packed columns does.
 
-    How many columns does w_qkv have, and how many of them are one part's?
+    How many columns does w_qkv have, and how many of them belong to one part?
 
     The width of x and a third of the packed columns are the same in many models, and need
     not be.
@@ -733,8 +733,8 @@ def gives_the_keys_no_bias(x, w_qkv, b_qkv=None):
     Suppose b_qkv is zero except in its middle third. Which of the three parts should it
     change, and which of yours does it?
 
-    There are models without one, for the reason at the end of the lesson. Here the numbers
-    in b_qkv decide that, not your function.
+    Some models leave this bias out, and the end of the lesson asks what they lose. Here the
+    numbers in b_qkv decide, not your function.
     """
     q, k, v = project(x, w_qkv, b_qkv).chunk(3, dim=-1)
     return q, (k if b_qkv is None else k - b_qkv.chunk(3)[1]), v

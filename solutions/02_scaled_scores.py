@@ -108,8 +108,8 @@ def leaves_the_last_feature_out(q, k):
     For the first query and the first key the lesson adds up three products. Which of them
     are in your sum?
 
-    Each score is a sum of d_k products, one for each feature. To Python the end of a range
-    or a slice is left out already.
+    Each score is a sum of d_k products, one for each feature. In Python a range or a slice
+    leaves out its end by itself.
     """
     return q[..., :-1] @ k[..., :-1].mT
 
@@ -156,8 +156,8 @@ def compares_queries_with_queries(q, k):
 def compares_directions_only(q, k):
     """Your scores are cosines: the lengths of the two vectors are divided out.
 
-    Make one key twice as long. What should become of its scores, and what becomes of them
-    in your function?
+    Double every number of one key. What should become of its scores, and what becomes of
+    them in your function?
 
     A cosine stays between -1 and 1, however loud a key calls.
     """
@@ -469,12 +469,12 @@ def divides_by_the_largest_score(scores, d_k):
 
 @misconception(scale_scores)
 def measures_the_spread_instead(scores, d_k):
-    """You divide by the standard deviation of the scores you were given.
+    """You divide by the standard deviation of the scores, the root of their variance.
 
     Multiply all scores by ten. How should the result change, and how does yours?
 
-    √d_k is the spread that is to be expected when training begins. Later a model may make
-    use of more, and a measured divisor takes that away again.
+    √d_k is the size that is to be expected when training begins. Later a model may make use
+    of larger scores, and a measured divisor takes that away again.
     """
     # As `scores.std()`, which warns where there are no scores.
     squares = (scores - scores.mean()).square()
@@ -508,7 +508,7 @@ def writes_into_the_scores(scores, d_k):
 
 @misconception(scale_scores)
 def makes_a_tensor_of_the_width(scores, d_k):
-    """You make a tensor that takes neither its dtype nor its device from the scores.
+    """You make a tensor on the CPU, wherever the scores are.
 
     Which of the numbers in your function have to be tensors, and which can stay plain
     Python numbers?
@@ -526,7 +526,7 @@ def cuts_the_gradient(scores, d_k):
     Suppose a gradient comes back from the result, line by line. Which is the last of your
     lines that it reaches?
 
-    A model learns through exactly that way, and all that made the scores lies behind it.
+    A model learns by gradients, and all that made the scores lies behind this function.
     """
     return scores.detach() / math.sqrt(d_k)
 
@@ -547,10 +547,10 @@ def fills_a_copy_of_the_result(scores, d_k):
 
 @misconception(scale_scores)
 def squares_the_scores_on_the_way(scores, d_k):
-    """Large scores become infinite in half precision, though their results would fit.
+    """Large scores become infinite in float16, though their results would fit.
 
-    Half precision ends at 65504. Which is the largest number on the way from a score of 4096 to
-    its result?
+    The largest number in float16 is 65504. Which is the largest on the way from a score of
+    4096 to its result?
 
     The result itself is small enough, but a square that comes before it is not. Where a score
     is 0, the way through a root has no slope either.
@@ -707,13 +707,13 @@ def subtracts_the_largest_of_each_row(q, k):
 
 @misconception(scaled_scores)
 def fills_a_tensor_made_beforehand(q, k):
-    """Your scores are float32 and on the CPU, whatever q and k are.
+    """You make a tensor on the CPU on the way to your scores, wherever q and k are.
 
     Into which tensor do your scores go, and how could it know the dtype and the device of q
     and k?
 
-    A tensor made from nothing is like that unless you say otherwise, and stays so, whatever
-    is written into it.
+    A tensor made from nothing is float32 and on the CPU unless you say otherwise, and stays
+    so, whatever is written into it.
     """
     scores = torch.zeros(*q.shape[:-1], k.shape[-2])
     scores += scale_scores(dot_scores(q, k), q.shape[-1])
@@ -727,7 +727,8 @@ def answers_an_empty_batch_without_axes(q, k):
     Which of your lines does an empty batch go through, and what would the formula alone
     make of it?
 
-    No sentences make no scores, but scores of n_q rows and n_k columns all the same.
+    A batch without sentences holds no scores, but its shape still says that a sentence
+    would have n_q rows and n_k columns.
     """
     if q.numel() == 0:
         return q.new_tensor([])

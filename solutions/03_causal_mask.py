@@ -268,7 +268,7 @@ def cuts_a_fixed_square(n_q, n_k=None, device=None):
 def ends_a_row_below_zero(n_q, n_k=None, device=None):
     """Rows that should be empty see keys in your mask, as if a slice had ended below zero.
 
-    Seven queries, four keys: at which number does your first row end, and what does Python take
+    Five queries, two keys: at which number does your second row end, and what does Python take
     such a number for?
 
     To Python `[:-1]` is everything but the last, not nothing.
@@ -389,7 +389,8 @@ def counts_in_half_precision(n_q, n_k=None, device=None):
     Of 3000 keys, which number does your function use for the last one, and which for the one
     before it?
 
-    Texts grow that long, and half precision holds whole numbers only up to 2048.
+    Of whole numbers, float16 holds each one only up to 2048, bfloat16 only up to 256. Texts
+    grow longer than that.
     """
     n_k = n_q if n_k is None else n_k
     keys = torch.arange(n_k, dtype=torch.float16, device=device)
@@ -439,8 +440,8 @@ def fills_with_plus_infinity(scores, mask):
     The largest score gets the largest weight. What weight should a hidden key get, and what
     score leads to that?
 
-    The largest score gets the largest weight, so that hidden keys would be looked at before all
-    others.
+    exp(-inf) is 0. But exp(+inf) is infinite, and no weights that sum to one can be made of a
+    row that holds it.
     """
     return scores.masked_fill(~mask, math.inf)
 
@@ -489,7 +490,7 @@ def fills_with_the_lowest_number(scores, mask):
     A row may be hidden throughout. Which weights do its keys get when all its scores are the
     same number?
 
-    It fits every dtype, and that is well thought of. But a row that is hidden throughout turns
+    It fits every dtype, as a fixed number does not. But a row that is hidden throughout turns
     into equal weights.
     """
     return scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
@@ -513,8 +514,8 @@ def divides_by_the_mask(scores, mask):
 
     Look at hidden scores above 0, below 0, and at 0. What becomes of each, and what should?
 
-    So it comes out of a division by a mask of ones and zeros: a score above 0 is then larger
-    than every other, and one of 0 is NaN.
+    A division by ones and zeros does that: a hidden score above 0 is then larger than every
+    visible one, and one of 0 is NaN.
     """
     return scores / mask
 
@@ -620,8 +621,8 @@ def drops_the_axes_of_size_one(scores, mask):
 def puts_a_head_axis_into_every_mask(scores, mask):
     """Where a mask has three axes you put another one in, and so its first axis moves.
 
-    A mask comes with three axes. What may the first of them count, and who has made sure that
-    it fits?
+    A mask comes with three axes. What may the first of them count, and which axis of the scores
+    does it meet without your help?
 
     Shapes are matched from the right, and not all scores have heads. A mask that fits as it
     comes needs no other axis.
@@ -682,7 +683,7 @@ def cuts_the_gradient(scores, mask):
 
     Which of your lines makes a tensor that no longer knows which scores it came from?
 
-    A model learns through exactly that way back.
+    What made the scores can learn only if a gradient comes back to them.
     """
     return scores.detach().clone().masked_fill(~mask, -math.inf)
 

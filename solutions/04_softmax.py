@@ -455,13 +455,13 @@ def writes_into_its_input(x, dim=-1):
 
 @misconception(softmax)
 def answers_in_single_precision(x, dim=-1):
-    """Your values are right, but half precision comes back as float32.
+    """Your values are right, but float16 and bfloat16 come back as float32.
 
     Follow the dtype from line to line. Where does it change, and which dtype does the
     caller count on?
 
-    To calculate in a wider dtype is a good thought, but the caller's other tensors are
-    still in half precision.
+    To calculate in a wider dtype is a good thought, but the caller's other tensors still
+    have the narrow one.
     """
     wide = x.float()
     weights = (wide - wide.amax(dim, keepdim=True)).exp()

@@ -381,7 +381,7 @@ def fills_tensors_made_beforehand(x, w_q, w_k, w_v):
     return tuple(parts)
 
 
-def takes_the_last_third_for_the_keys(x, w_qkv, b_qkv=None):
+def takes_the_last_third_for_the_queries(x, w_qkv, b_qkv=None):
     y = project(x, w_qkv, b_qkv)
     # k | v | q
     return _third(y, 2), _third(y, 0), _third(y, 1)
