@@ -24,9 +24,9 @@ OF_LARGE = (
     "Scores grow while a model learns, and the formula holds for all of them.",
 )
 OF_HALF = (
-    "Your result is right in single precision, and wrong in half precision.",
-    "Half precision ends at 65504 and has three digits. Which number on the way needs more?",
-    "What half precision cannot hold becomes infinite, or is rounded away.",
+    "Your result is right in float32, and wrong in narrower dtypes.",
+    "float16 ends at 65504, and bfloat16 has two digits. Which number on the way needs more?",
+    "What a dtype cannot hold becomes infinite, or is rounded away.",
 )
 LOOK_AT, WHY = OF_LARGE[1:]
 

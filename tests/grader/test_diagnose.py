@@ -111,6 +111,34 @@ def masked_softmax(scores, mask, dim=-1):
     assert found and not any(found.values())
 
 
+def test_no_second_mistake_is_believed_for_one_more_nan():
+    """+inf for what may be seen makes every row NaN that the mask does not hide throughout."""
+    found = named(
+        "04",
+        """
+def masked_softmax(scores, mask, dim=-1):
+    return softmax(scores.masked_fill(mask, float("inf")), dim)
+""",
+    )
+    assert found and not any(found.values())
+
+
+def test_a_row_of_nan_is_believed_of_the_function_itself_beside_another_mistake():
+    found = named(
+        "05",
+        """
+def attention(q, k, v, mask=None):
+    scores = q @ k.mT / q.shape[-1]
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    weights = torch.softmax(scores, -1)
+    return weights @ v, weights
+""",
+    )
+    told = found["test_nothing_to_attend_to"]
+    assert told and "leaves_nan_in_empty_rows" in told[0].split("+")
+
+
 def test_two_mistakes_of_right_parts_may_be_made_by_who_does_their_work_anew():
     """Powers of two, and an empty row that is shared out evenly; `softmax` itself is right."""
     found = named(

@@ -641,7 +641,7 @@ def test_no_thread_is_looked_for_in_values():
 # -- large numbers, and half as many digits ------------------------------------
 
 LARGE = "Your result is right for scores of usual size, and wrong for large ones."
-HALF = "Your result is right in single precision, and wrong in half precision."
+HALF = "Your result is right in float32, and wrong in narrower dtypes."
 USUAL = [(torch.tensor([[1.0, 2.0, 0.5]]),)]
 HUGE = [(torch.tensor([[1000.0, 999.0, -1000.0]]),)]
 LARGER = [(torch.tensor([[10.0, 12.0, -10.0]]),)]
