@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +148,7 @@ def _visible(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     sizes = right if whole else right[known]
     scale = max(sizes.square().mean().sqrt().item(), 1e-12) if sizes.numel() else 1e-12
     near = (mine - right).abs() <= VISIBLE * scale  # which a NaN never is
-    if whole:
+    if whole and math.isfinite(scale):
         return ~near
     special = (mine == right) | (mine.isnan() & right.isnan())
     return torch.where(known & mine.isfinite(), ~near, ~special)

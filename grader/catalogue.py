@@ -92,7 +92,7 @@ def entry_of(course: Course, wanted: str) -> tuple[str, str]:
     Raises `UsageFault` for an id that is none, with the nearest.
     """
     known = sections(course)
-    name = wanted.strip().strip("`").lower()
+    name = wanted.strip().strip("`[]").lower()
     found = [one for one in known if name in (one, _short(one))]
     found = found or [one for one in known if name == one.partition(".")[2]]
     if len(found) == 1:

@@ -87,13 +87,15 @@ class _Function:
             return {}
         for tier in self._tiers:
             fits |= self._testimony.fits(tier)
-            whole = self._fitting_best(_explaining_all(fits))
-            if whole:
-                return {step.step: whole for step in steps}
+            whole = _explaining_all(fits)
+            if any(self._is_own(one) for (one,) in whole):
+                return {step.step: self._fitting_best(whole) for step in steps}
         repeated = _explaining_all(self._testimony.fits(self._repeated))
         repeated = [wrongs for wrongs in repeated if self._testimony.shows_numbers(wrongs)]
-        if repeated:
-            return {step.step: self._fitting_best(repeated) for step in steps}
+        # Who makes a mistake of another file does its work anew, as with a part that is right.
+        anew = [*repeated, *whole]
+        if anew:
+            return {step.step: self._nearest(self._fitting_best(anew)) for step in steps}
         own = {wrongs for wrongs in fits if wrongs in self._tiers[0]}
         best = {
             step: [w for w in found if w in own] or found
@@ -137,6 +139,11 @@ class _Function:
             return wrongs
         steps = self._testimony.steps
         return [w for w in wrongs if self._testimony.is_like_all(w, steps)] or wrongs
+
+    def _nearest(self, wrongs: list[Wrongs]) -> list[Wrongs]:
+        """Of single mistakes those of the nearest part; further off it is the same once more."""
+        far = {w: self._distances[_qualified(w[0])] for w in wrongs}
+        return [w for w in wrongs if far[w] == min(far.values())]
 
     def _needed(self, together: list[Wrongs], step: Evidence) -> list[Wrongs]:
         """What a step takes of mistakes made together; those told by other words are one."""

@@ -201,3 +201,8 @@ def test_an_exception_shows_a_mistake_that_raises():
     assert shows(raised, raised, Value(RIGHT))
     assert not shows(raised, raised, raised)
     assert not shows(Value(RIGHT), raised, Value(RIGHT))
+
+
+def test_an_infinity_is_visibly_another_than_the_lowest_number():
+    lowest = torch.tensor([1.0, torch.finfo(torch.float64).min], dtype=torch.float64)
+    assert differs(Value(torch.tensor([1.0, -torch.inf], dtype=torch.float64)), Value(lowest))

@@ -67,6 +67,7 @@ def test_an_entry_is_found_by_its_id_or_by_what_stands_behind_the_dot(small):
     assert entry_of(small, "02_scores.adds_one")[0] == "02_scores.adds_one"
     assert entry_of(small, "Adds_One")[0] == "02_scores.adds_one"
     assert entry_of(small, "02.adds_one")[0] == "02_scores.adds_one"
+    assert entry_of(small, "[02.adds_one]")[0] == "02_scores.adds_one"  # as a report has it
     assert entry_of(small, "`probes.scale`")[1].startswith("A wrong scale.")
     assert "## Measured" not in entry_of(small, "adds_one")[1]
 

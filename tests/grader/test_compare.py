@@ -155,3 +155,10 @@ def test_a_gradient_that_does_not_come_back_is_asked_after():
     assert said({of_x: None}, {of_x: EYE}).endswith(
         "Is it used, and does no `detach`, `torch.tensor` or NumPy cut it off?"
     )
+
+
+def test_an_infinity_is_no_number_however_large_those_beside_it_are():
+    """The squares of such numbers are infinite themselves."""
+    expected = torch.tensor([1.0, torch.finfo(torch.float64).min], dtype=torch.float64)
+    assert difference(expected.clone(), expected) is None
+    assert difference(torch.tensor([1.0, -math.inf], dtype=torch.float64), expected) is not None

@@ -155,6 +155,33 @@ def masked_softmax(scores, mask, dim=-1):
     assert found["test_nothing_to_attend_to"] == [together]
 
 
+SELF = """
+def self_attention(x, w_q, w_k, w_v, causal=False):
+    q, k, v = x @ w_q, x @ w_k, x @ w_v
+    scores = {scores}
+    if causal:
+        later = torch.ones_like(scores, dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, float("-inf"))
+    return torch.softmax(scores, -1) @ v
+"""
+
+
+@pytest.mark.parametrize(
+    "scores, expected",
+    [
+        ("q @ k.mT", ("never_scales",)),
+        ("q @ k.mT * q.shape[-1] ** 0.5", ("multiplies_by_the_root",)),
+        ("q @ k.mT / x.shape[-2] ** 0.5", ("divides_by_the_root_of_n_k",)),
+        ("q @ k.mT / 8", ("divides_by_eight_at_any_width",)),
+        ("q @ k.mT / q.shape[-1]", ("divides_by_d_k",)),
+    ],
+)
+def test_work_done_anew_has_the_name_of_the_nearest_part_that_makes_the_mistake(scores, expected):
+    """A part of another file, which it cannot call, comes before no part of its own."""
+    found = named("05", SELF.format(scores=scores))
+    assert found and set(map(tuple, found.values())) == {expected}
+
+
 def test_what_depends_on_chance_is_told_so_and_given_no_other_name():
     found = named(
         "05",

@@ -12,6 +12,9 @@ from grader.course import Course
 from .exam import Attempts, Keeper
 from .programs import marks_of
 
+# A check that fails is to say what it saw, though no file of tests holds it.
+pytest.register_assert_rewrite(f"{__package__}.checks")
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of attempts for each program of its file, or each that leaves nothing behind."""
@@ -42,5 +45,6 @@ def attempts(request: pytest.FixtureRequest, course: Course, keeper: Keeper) -> 
     """The attempts of those of the file's programs that this run of pytest has chosen."""
     mine = (item for item in request.session.items if item.path == request.path)
     calls = (getattr(item, "callspec", None) for item in mine)
-    chosen = {call.params["program"] for call in calls if call and "program" in call.params}
+    params = [call.params for call in calls if call]
+    chosen = {some[name] for some in params for name in ("program", "tidy") if name in some}
     return Attempts(course, [one for one in request.module.PROGRAMS if one in chosen], keeper)
