@@ -60,6 +60,7 @@ class Bank:
     _right: dict[str, Namespace] = field(default_factory=dict)  # executions shared by variants
     _wrongs: dict[str, tuple[Misconception, ...]] = field(default_factory=dict)
     _families: dict[str, tuple[Exercise, ...]] = field(default_factory=dict)
+    _plain: dict[str, bool] = field(default_factory=dict)
     _reach: dict[tuple[str, str, frozenset[str]], dict[str, int]] = field(default_factory=dict)
 
     def solution(self, exercise: Exercise) -> Solution:
@@ -162,10 +163,12 @@ class Bank:
 
     def _is_plain(self, exercise: Exercise) -> bool:
         """Whether its functions may be rebuilt one by one, whatever else it builds on."""
-        solution, right = self.solution(exercise), self._right_namespace(exercise)
-        return solution.plain and all(
-            isinstance(right[name], types.FunctionType) for name in solution.mentions
-        )
+        if exercise.id not in self._plain:
+            solution, right = self.solution(exercise), self._right_namespace(exercise)
+            self._plain[exercise.id] = solution.plain and all(
+                isinstance(right[name], types.FunctionType) for name in solution.mentions
+            )
+        return self._plain[exercise.id]
 
     def _rebuilt(
         self, exercise: Exercise, wrongs: Sequence[Misconception], done: dict[str, Namespace]

@@ -109,7 +109,7 @@ def _account(result: StepResult) -> str:
     asked = question_of(result, asked=lines[-1].endswith("?"))
     lines += [asked] if asked else []
     for number, together in enumerate(result.diagnoses):
-        opening = "or: " if number else opening_of(together[0])
+        opening = "or: " if number else opening_of(together[0], result.step.function)
         lines.append(opening + " And: ".join(map(by_itself, together)))
     return "\n".join(lines)
 

@@ -28,7 +28,9 @@ class Prose:
 
 def prose(report: Report, result: StepResult, words: int | None, ellipsis: str) -> Prose:
     """What there is to say of a result in at most so many words; None stands for all of it."""
-    opening, mistakes, why = _diagnosis(result.diagnoses, in_full=words is None)
+    opening, mistakes, why = _diagnosis(
+        result.diagnoses, result.step.function, in_full=words is None
+    )
     message = _message(report, result)
     case = result.case or Case(call="")
     difference = "" if case.difference in message else _sentence(case.difference)
@@ -54,7 +56,7 @@ def rationed(texts: Iterable[str], words: int | None, ellipsis: str) -> list[str
 
 
 def _diagnosis(
-    diagnoses: Sequence[Sequence[Misconception]], *, in_full: bool
+    diagnoses: Sequence[Sequence[Misconception]], function: str, *, in_full: bool
 ) -> tuple[str, list[str], str]:
     """How the diagnosis opens, the mistakes it names, and why a single one is wrong."""
     alternatives = diagnoses[:MOST_ALTERNATIVES]
@@ -63,7 +65,7 @@ def _diagnosis(
     first = alternatives[0]
     if len(alternatives) == 1 == len(first):
         return (
-            opening_of(first[0]),
+            opening_of(first[0], function),
             [_named(first[0], _going_on(first[0].says))],
             first[0].why * in_full,
         )
@@ -76,9 +78,16 @@ def _diagnosis(
     return opening, [" And: ".join(map(tell, group)) for group in alternatives], ""
 
 
-def opening_of(mistake: Misconception) -> str:
-    """How a single mistake is brought up, by how it is known."""
-    return "Measured: " if mistake.is_measured else "This looks like: "
+def opening_of(mistake: Misconception, function: str) -> str:
+    """How a single mistake of a function is brought up: by how it is known, and where it belongs.
+
+    What another function is there for may have been done anew in this one.
+    """
+    if mistake.is_measured:
+        return "Measured: "
+    if mistake.function == function:
+        return "This looks like: "
+    return f"This looks like the work of `{mistake.function}` gone wrong: "
 
 
 def question_of(result: StepResult, *, asked: bool) -> str:

@@ -6,9 +6,12 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grader.answers import alike, differs, differs_in_numbers, shows
 from grader.calls import Died, Raised, Value
+from grader.compare import agreement
 
 TENS = torch.full((4,), 10.0)
 HOLE = torch.tensor([10.0, math.nan, 10.0, 10.0])
@@ -206,3 +209,16 @@ def test_an_exception_shows_a_mistake_that_raises():
 def test_an_infinity_is_visibly_another_than_the_lowest_number():
     lowest = torch.tensor([1.0, torch.finfo(torch.float64).min], dtype=torch.float64)
     assert differs(Value(torch.tensor([1.0, -torch.inf], dtype=torch.float64)), Value(lowest))
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.sampled_from([1e-30, 1e-6, 1.0, 1e9, 1e30, 1e200]),
+    off=st.sampled_from([0.0, 1e-9, 1e-6, 1e-4, 0.02, 0.021, 1.0]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_what_is_told_quickly_is_what_every_entry_tells(seed, size, off, dtype):
+    drawn = torch.Generator().manual_seed(seed)
+    one = (size * torch.randn(2, 3, generator=drawn, dtype=torch.float64)).to(dtype)
+    other = one * (1 + off * torch.randn(2, 3, generator=drawn, dtype=dtype))
+    assert alike(Value(one), Value(other)) == bool(agreement(one, other).all())

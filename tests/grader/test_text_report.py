@@ -257,6 +257,17 @@ def test_what_is_true_comes_first_then_a_question_then_the_name(misaligned: Step
     assert fact < values < question < name
 
 
+def test_a_mistake_that_another_function_is_about_is_told_as_its_work(
+    misaligned: StepResult,
+) -> None:
+    foreign = Misconception("01_qkv_projection.twice", "project", "Your result holds it twice.")
+    output = " ".join(shown(with_second(replace(misaligned, diagnoses=((foreign,),)))).split())
+    assert (
+        "This looks like the work of `project` gone wrong: your result holds it twice. [01.twice]"
+        in output
+    )
+
+
 def test_why_it_is_wrong_is_told_on_request_only(misaligned: StepResult) -> None:
     why = "  With cached keys the queries are the last tokens.\n"
     assert why not in shown(with_second(misaligned))
@@ -634,7 +645,9 @@ def attention_report(
 
 @pytest.fixture
 def unscaled(misaligned: StepResult) -> StepResult:
-    return replace(misaligned, message="Not every value is right.", case=SCALED, output="")
+    mistake = replace(ALIGNS_FIRST, function="attention")
+    said = {"message": "Not every value is right.", "diagnoses": ((mistake,),)}
+    return replace(misaligned, **said, case=SCALED, output="")
 
 
 def test_the_failing_case_matters_more_than_the_list_of_steps(unscaled: StepResult) -> None:
@@ -669,7 +682,8 @@ Step 4 · Attention number 4
 
 def test_steps_that_passed_share_a_row_though_others_stand_between(unscaled: StepResult) -> None:
     others = {n: replace(unscaled, diagnoses=((HIDES,),)) for n in (5, 9)}
-    output = shown(attention_report({3: unscaled} | others))
+    mine = replace(unscaled, diagnoses=((replace(ALIGNS_FIRST, function="weighted_sum"),),))
+    output = shown(attention_report({3: mine} | others))
     assert_one_screen(output)
     assert re.search(r"\n +✓ 7 of 9 steps: 4, 6–8, 10–12 +attention +11/11\n", output)
     assert re.search(r"\n +5 ✗ Attention number 5 +attention +0/2\n", output)
