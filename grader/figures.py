@@ -29,6 +29,7 @@ class Figures:
     pairs: int  # declared to be alike, with the reason
     restyled: int  # named alike in a second style
     misnamed: int  # told another's name when the bank does not know them
+    elsewhere: int  # told then the like mistake of another function, as that function's
     right: int  # programs in other styles that pass every step
     findings: tuple[BrokenPromise, ...] = ()
 
@@ -43,6 +44,7 @@ COLUMNS = (
     ("pairs", "pairs", "pairs that no call can tell apart, named together, with the reason"),
     ("restyled", "restyled", "named alike when somebody else writes the same mistake"),
     ("misnamed", "misnamed", "told another's name when the bank does not know them"),
+    ("elsewhere", "elsewhere", "told then another function's mistake that answers all calls alike"),
     ("right", "right", "right programs in other styles, all of which pass every step"),
 )
 WIDTH = 10

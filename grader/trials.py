@@ -88,18 +88,19 @@ class Trial:
             if others:
                 yield result.step.id, ", ".join(others)
 
-    def names_without_it(self) -> Iterator[Said]:
-        """The wrong names it is told where the bank does not know it, by step.
+    def names_without_it(self) -> Iterator[tuple[str, str, bool]]:
+        """The names of others that it is told where the bank does not know it, by step.
 
-        What is measured is no name of another's, and neither is the same mistake in a part
-        that another function is about.
+        Beside each whether it is the like mistake of another function, which is told as that
+        function's work gone wrong. What is measured is no name of another's.
         """
         atlas = self.examiner.paper.atlas.without(self.wrong)
         for result in self.examiner.results(self.made, atlas):
             for group in result.diagnoses:
                 known = all(one.id in self._mine or one.is_measured for one in group)
-                if not known and not self._is_the_same(group):
-                    yield result.step.id, "+".join(one.id for one in group)
+                if not known:
+                    names = "+".join(one.id for one in group)
+                    yield result.step.id, names, self._is_the_same(group)
 
     def _is_the_same(self, group: tuple[Misconception, ...]) -> bool:
         """Whether mistakes in other functions answer all calls for values as this one does."""

@@ -46,7 +46,7 @@ def _figures(examiner: Examiner) -> Figures:
     trials = [Trial.of(examiner, wrong) for wrong in own]
     restyled, shared = _restyled(examiner, own)
     passing, failing = _right_ones(examiner)
-    misnamed = {trial.name: list(trial.names_without_it()) for trial in trials}
+    told = {trial.name: list(trial.names_without_it()) for trial in trials}
     findings = (
         *_of_declarations(exercise),
         *_of_reference(right),
@@ -57,8 +57,9 @@ def _figures(examiner: Examiner) -> Figures:
         *shared,
         *(
             (name, f"unknown to the bank, {step} tells it {other}")
-            for name, said in misnamed.items()
-            for step, other in said
+            for name, said in told.items()
+            for step, other, same in said
+            if not same
         ),
         *failing,
         *_of_steps(exercise, trials),
@@ -77,7 +78,8 @@ def _figures(examiner: Examiner) -> Figures:
         unique=sum(trial.uniquely for trial in trials),
         pairs=sum(bool(wrong.alike) for wrong in own),
         restyled=sum(trial.named for trial in restyled),
-        misnamed=sum(bool(said) for said in misnamed.values()),
+        misnamed=sum(any(not same for *_, same in said) for said in told.values()),
+        elsewhere=sum(any(same for *_, same in said) for said in told.values()),
         right=passing,
         findings=tuple(BrokenPromise(exercise.id, where, says) for where, says in findings),
     )
