@@ -80,11 +80,8 @@ class Bank:
     def misconceptions(self, exercise: Exercise) -> tuple[Misconception, ...]:
         """The wrong programs that can show here: this exercise's own, then those it builds on."""
         if exercise.id not in self._wrongs:
-            own = self.solution(exercise)
-            found = {wrong.id: wrong for wrong in own.misconceptions}
-            for name in own.builds_on:
-                found |= {wrong.id: wrong for wrong in self.misconceptions(self._named(name))}
-            self._wrongs[exercise.id] = tuple(found.values())
+            solutions = map(self.solution, self._family(exercise))
+            self._wrongs[exercise.id] = tuple(w for one in solutions for w in one.misconceptions)
         return self._wrongs[exercise.id]
 
     def variant(self, exercise: Exercise, wrongs: Sequence[Misconception]) -> Namespace:
