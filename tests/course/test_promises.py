@@ -103,7 +103,8 @@ def test_a_step_that_tests_nothing_is_found(small):
         "    assert student.twice(draw.normal(3)) is not None\n"
     )
     add(small.exercise("01").suite, idle)
-    assert found(small) == {("test_idle", "no wrong program fails it")}
+    silent = "asks no question; that is the second paragraph of its docstring"
+    assert found(small) == {("test_idle", "no wrong program fails it"), ("test_idle", silent)}
 
 
 @pytest.mark.slow
@@ -119,6 +120,7 @@ def test_a_wrong_program_that_is_right_and_one_that_is_a_twin_are_found(small):
     add(small.exercise("01").solution, more)
     says = found(small)
     assert ("is_right", "no step sees what it does wrong") in says
+    assert ("is_right", "does not tell why it is wrong; that is the last paragraph") in says
     assert ("a_twin", "behaves as squares does") in says
     assert (
         "squares",

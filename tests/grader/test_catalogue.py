@@ -154,7 +154,7 @@ def test_the_page_is_not_stale_and_the_command_would_say_so(tmp_path):
     assert typed(small, "author", "catalogue").exit_code == 0
     assert typed(small, "author", "catalogue", "--check").exit_code == 0
     solution = tmp_path / "solutions" / "03_causal_mask.py"
-    text = solution.read_text(encoding="utf-8").replace("Which ends should meet?", "Which ends?")
+    text = solution.read_text(encoding="utf-8").replace("Which query is the newest", "Who is")
     assert text != solution.read_text(encoding="utf-8")
     solution.write_text(text, encoding="utf-8")
     assert typed(small, "author", "catalogue", "--check").exit_code == 1
