@@ -90,10 +90,7 @@ class _Function:
             whole = _explaining_all(fits)
             if any(self._is_own(one) for (one,) in whole):
                 return {step.step: self._fitting_best(whole) for step in steps}
-        repeated = _explaining_all(self._testimony.fits(self._repeated))
-        repeated = [wrongs for wrongs in repeated if self._testimony.shows_numbers(wrongs)]
-        # Who makes a mistake of another file does its work anew, as with a part that is right.
-        anew = [*repeated, *whole]
+        anew = [*self._done_anew(), *whole]
         if anew:
             return {step.step: self._nearest(self._fitting_best(anew)) for step in steps}
         own = {wrongs for wrongs in fits if wrongs in self._tiers[0]}
@@ -102,20 +99,32 @@ class _Function:
             for step, found in _covering(fits, steps).items()
         }
         if not all(best.values()):
-            tell = self._testimony
-            made = _explaining_all(tell.fits(pairs(tell, self._likely)))
-            together = [
-                pair
-                for pair in made
-                if tell.shown_by_one(pair)
-                and all(self._is_mine(one) or tell.needs(pair, one) for one in pair)
-            ]
+            together = self._together()
             if together:
                 return {
                     step.step: _explaining_one(fits, step) or self._needed(together, step)
                     for step in steps
                 }
         return best
+
+    def _done_anew(self) -> list[Wrongs]:
+        """The mistakes of right parts that explain every step, and in numbers.
+
+        What explains every step and belongs to another file is no more likely than these.
+        """
+        tell = self._testimony
+        whole = _explaining_all(tell.fits(self._repeated))
+        return [wrongs for wrongs in whole if tell.shows_numbers(wrongs)]
+
+    def _together(self) -> list[Wrongs]:
+        """The pairs that explain every step, neither of the two being there by accident."""
+        tell = self._testimony
+        return [
+            pair
+            for pair in _explaining_all(tell.fits(pairs(tell, self._likely)))
+            if tell.shown_by_one(pair)
+            and all(self._is_mine(one) or tell.needs(pair, one) for one in pair)
+        ]
 
     def _of_side(self, side: Evidence, named: set[Wrongs]) -> list[Wrongs]:
         """What explains a side step: a mistake that values have shown, or else one that shows."""
