@@ -11,6 +11,7 @@ import torch
 from grader.calls import Answer, Raised, Value
 from grader.compare import COARSE, agreement, tolerance
 from grader.worker.parts import tensors_in
+from grader.worker.wire import Handle
 
 EXACT = (torch.float32, torch.float64)
 LEAST = 1e-12  # a smaller reference counts as so large
@@ -74,7 +75,8 @@ class _Comparison:
             )
         if type(ours) is float and type(theirs) is float:
             return bool(agreement(_tensor(ours), _tensor(theirs)))
-        return type(ours) is type(theirs) and bool(ours == theirs)
+        # What is in objects shows in what their methods give.
+        return type(ours) is type(theirs) and (type(ours) is Handle or bool(ours == theirs))
 
     def agreeing(self, ours: torch.Tensor, theirs: torch.Tensor, right: Any) -> torch.Tensor:
         """Where two tensors of one shape agree, as booleans on the CPU."""

@@ -1,22 +1,25 @@
 """What the reference and each wrong program answer to the traces of one exercise.
 
 A step's calls depend only on the seed, so an answer is computed once and serves every
-submission.
+submission. Where calls of a case share an object, such as a cache, they are answered in
+order, each program having an object of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
 
 from grader.answers import alike, differs, shows
-from grader.bank import Bank
-from grader.calls import Answer, Answerer, Call, Recorded, Value, in_process
+from grader.bank import Bank, Namespace
+from grader.calls import Answer, Call, Recorded, Value, earlier_ones
+from grader.contracts import Contract, contract_of
 from grader.course import Exercise
 from grader.model import Misconception
+from grader.programs import Replay, in_process
 from grader.worker.parts import tensors_in
 
 Trace = tuple[Recorded, ...]  # the calls of one case of one step, in order
@@ -41,11 +44,7 @@ class Evidence:
 
     @cached_property
     def _places(self) -> tuple[Place, ...]:
-        return tuple(
-            Place(case, index, recorded)
-            for case, trace in self.cases.items()
-            for index, recorded in enumerate(trace)
-        )
+        return tuple(place for case, trace in self.cases.items() for place in places(case, trace))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +53,12 @@ class Place:
 
     case: str
     index: int
-    recorded: Recorded
+    trace: Trace  # of the whole case
+
+    @property
+    def recorded(self) -> Recorded:
+        """The call with its answer."""
+        return self.trace[self.index]
 
     @property
     def call(self) -> Call:
@@ -87,11 +91,21 @@ class Place:
         return answer
 
     @cached_property
+    def shares_objects(self) -> bool:
+        """Whether some call of the case is asked with what an earlier one gave."""
+        return any(earlier_ones(recorded.call) for recorded in self.trace)
+
+    @cached_property
     def _coarsest(self) -> torch.dtype | None:
         """The coarsest floating-point type among the arguments: rounding began there."""
         tensors = tensors_in([self.call.args, self.call.kwargs])
         kinds = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
         return max(kinds, key=lambda kind: torch.finfo(kind).eps, default=None)
+
+
+def places(case: str, trace: Trace) -> Iterator[Place]:
+    """Every call of a case."""
+    return (Place(case, index, trace) for index in range(len(trace)))
 
 
 def _as_long(value: object, other: object) -> bool:
@@ -109,7 +123,8 @@ class Atlas:
     exercise: Exercise
     scales: Mapping[str, str] = field(default_factory=dict)  # as the suite declares them
     left_out: str = ""  # the id of a wrong program that is not to be thought of
-    _answerers: dict[tuple[str, ...], Answerer] = field(default_factory=dict)
+    _programs: dict[tuple[str, ...], Namespace] = field(default_factory=dict)
+    _replays: dict[tuple[tuple[str, ...], str], Replay] = field(default_factory=dict)
     _answers: dict[Key, Answer] = field(default_factory=dict)
     _visible: dict[Key, bool] = field(default_factory=dict)
 
@@ -122,6 +137,12 @@ class Atlas:
         """The same answers for a diagnosis that does not know one of the wrong programs."""
         return replace(self, left_out=wrong.id)
 
+    def contract(self, function: str) -> Contract:
+        """The right function, class or method that a call of a trace names."""
+        found = contract_of(self.bank.reference(self.exercise), function)
+        assert found is not None  # a suite can ask for nothing else
+        return found
+
     def reference(self, place: Place) -> Answer:
         """What the reference answers to one call of a trace."""
         return self.of((), place)
@@ -131,10 +152,18 @@ class Atlas:
         names = tuple(wrong.id for wrong in wrongs)
         key = (names, place.case, place.index)
         if key not in self._answers:
-            if names not in self._answerers:
-                self._answerers[names] = in_process(self.bank.variant(self.exercise, wrongs))
-            self._answers[key] = self._answerers[names](place.call)
+            if names not in self._programs:
+                self._programs[names] = self.bank.variant(self.exercise, wrongs)
+            self._answers[key] = self._answer(names, place)
         return self._answers[key]
+
+    def _answer(self, names: tuple[str, ...], place: Place) -> Answer:
+        """What a program answers to one call, which may be asked with what others gave."""
+        program = self._programs[names]
+        if not place.shares_objects:
+            return in_process(program)(place.call)
+        again = self._replays.setdefault((names, place.case), Replay(in_process(program)))
+        return again.answer(place.trace, place.index)
 
     def visible(self, wrongs: Wrongs, place: Place) -> bool:
         """Whether these mistakes make a visible difference to the answer."""

@@ -5,17 +5,30 @@ They hold tensors, which have no truth value to compare by: each is equal to its
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grader.worker import measure
-from grader.worker.parts import copied
+from grader.worker.parts import exchanged
+
+Path = tuple[int | str, ...]  # of places in lists and tuples, and of keys
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An object that an earlier call of the same case gave, whoever answered it."""
+
+    index: int  # of that call
+    path: Path = ()  # to the object, where it is part of what was given
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One question to a function: its name, how it is measured, and the arguments."""
+    """One question to a function: its name, how it is measured, and the arguments.
+
+    "KVCache.append" is a method: its first argument is the object. In a record objects
+    stand as `Earlier`, for an answerer as its own handles.
+    """
 
     function: str
     args: tuple[Any, ...] = ()
@@ -90,17 +103,53 @@ class Recorded:
     answer: Answer
 
 
-def in_process(namespace: dict[str, Any]) -> Answerer:
-    """Answers from trusted functions: the reference's, or a wrong program's."""
+def with_parts(call: Call, change: Callable[[Any], Any]) -> Call:
+    """The call with everything in its arguments changed that is no plain list, tuple or dict."""
+    args, kwargs = exchanged((call.args, call.kwargs), change)
+    return replace(call, args=args, kwargs=kwargs)
 
-    def answer(call: Call) -> Answer:
-        function = namespace[call.function]
-        args, kwargs = copied((call.args, call.kwargs))
-        more = {"cotangent": call.cotangent} if call.mode == "gradients" else {}
+
+def earlier_ones(call: Call) -> list[Earlier]:
+    """What earlier calls gave that this one is asked with, in order."""
+    return list(_earlier_in([call.args, call.kwargs]))
+
+
+def _earlier_in(part: Any) -> Iterator[Earlier]:
+    if isinstance(part, Earlier):
+        yield part
+    elif isinstance(part, (list, tuple)):
+        for inner in part:
+            yield from _earlier_in(inner)
+    elif isinstance(part, dict):
+        yield from _earlier_in(list(part.values()))
+
+
+def path_to(part: object, answer: Answer) -> Path | None:
+    """Where this very object stands in a value, or None."""
+    return _path_to(part, answer.value) if isinstance(answer, Value) else None
+
+
+def _path_to(part: object, value: Any) -> Path | None:
+    if value is part:
+        return ()
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        entries = value.items()
+    elif isinstance(value, (list, tuple)):
+        entries = enumerate(value)
+    for key, inner in entries:
+        path = _path_to(part, inner)
+        if path is not None:
+            return (key, *path)
+    return None
+
+
+def part_at(path: Path, answer: Answer) -> Any:
+    """A part of a value; None where there is no such part, or no value."""
+    part: Any = answer.value if isinstance(answer, Value) else None
+    for key in path:
         try:
-            return Value(measure.MODES[call.mode](function, args, kwargs, **more))
-        except Exception as error:
-            kinds = [k.__name__ for k in type(error).__mro__ if k.__module__ == "builtins"]
-            return Raised(type(error).__name__, kinds[0], str(error))
-
-    return answer
+            part = part[key]
+        except (TypeError, LookupError):
+            return None
+    return part

@@ -17,6 +17,7 @@ from grader.calls import (
     Missing,
     NotSent,
     Raised,
+    Recorded,
     Trapped,
     Value,
 )
@@ -24,6 +25,7 @@ from grader.compare import Difference
 from grader.model import Case, Verdict
 from grader.plainly import meaning
 from grader.submissions import Submission
+from grader.typed import call_text, inputs
 
 VERDICTS = MappingProxyType(
     {
@@ -144,18 +146,17 @@ def _article(what: str) -> str:
 
 def case_of(
     call: Call, contract: Callable[..., Any], answer: Answer, expected: Answer | None,
-    difference: Difference | None, beside: Sequence[str] = (),
+    difference: Difference | None, beside: Sequence[str] = (), before: Sequence[Recorded] = (),
 ) -> Case:  # fmt: skip
     """The failing case: the call, its inputs, what came back, and how it differs.
 
-    beside: the functions that were answered correctly for it.
+    beside: the functions that were answered correctly for it. before: the earlier calls of
+    the case.
     """
-    named = _named_inputs(call, contract)
-    inputs = tuple((name, words.shown(value)) for name, value in named if value is not None)
     compared = isinstance(answer, Value) and call.mode != "strays" and _tells(difference)
     return Case(
-        call=_call_text(call, contract) + _beside(beside),
-        inputs=inputs,
+        call=call_text(call, contract) + _beside(beside),
+        inputs=tuple(inputs(call, contract, before)),
         returned=_shown(answer, difference) if compared else "",
         expected=_shown(expected, difference, theirs=True) if compared else "",
         difference=difference.says if difference else "",
@@ -185,33 +186,6 @@ def _shown(answer: Answer | None, difference: Difference | None, theirs: bool = 
     if difference is None:
         return words.shown(answer.value)
     return words.shown(difference.expected if theirs else difference.got)
-
-
-def _named_inputs(call: Call, contract: Callable[..., Any]) -> list[tuple[str, Any]]:
-    names = list(inspect.signature(contract).parameters)
-    named = list(zip(names, call.args, strict=False))
-    return named + list(call.kwargs.items())
-
-
-def _call_text(call: Call, contract: Callable[..., Any]) -> str:
-    """The call as one would type it: tensors by their names, the rest by value."""
-    parts = [
-        name if _holds_tensor(value) else words.shown(value)
-        for name, value in zip(inspect.signature(contract).parameters, call.args, strict=False)
-    ]
-    parts += [
-        f"{name}={name if _holds_tensor(value) else words.shown(value)}"
-        for name, value in call.kwargs.items()
-    ]
-    text = f"{call.function}({', '.join(parts)})"
-    prefix = {"gradients": "the gradients of ", "arguments_after": "the arguments after "}
-    return prefix.get(call.mode, "") + text
-
-
-def _holds_tensor(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_holds_tensor(part) for part in value)
-    return isinstance(value, dict) or hasattr(value, "shape")
 
 
 def waits_for(titles: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from grader.calls import Call, Raised, Value, in_process
+from grader.calls import Call, Raised, Value
+from grader.programs import in_process
 from grader.worker.limits import virtual_memory
 from grader.worker.parts import tensors_in
 

@@ -141,12 +141,12 @@ class Examiner:
         if outcome.shown is None:
             return None
         case, index = outcome.shown.case, outcome.shown.index
-        recorded = outcome.evidence[case][index]
-        expected = self.paper.atlas.reference(Place(case, index, recorded))
+        trace = outcome.evidence[case]
+        recorded, expected = trace[index], self.paper.atlas.reference(Place(case, index, trace))
         return feedback.case_of(
-            recorded.call, self.paper.reference[recorded.call.function], recorded.answer,
+            recorded.call, self.paper.atlas.contract(recorded.call.function), recorded.answer,
             expected if isinstance(recorded.answer, Value) else None, outcome.difference,
-            beside,
+            beside, trace[:index],
         )  # fmt: skip
 
     def _unwritten(self, submission: Submission) -> frozenset[str]:

@@ -18,11 +18,11 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from grader.bank import Bank
-from grader.calls import in_process
 from grader.course import Course, Exercise
 from grader.errors import CourseFault, UsageFault
 from grader.model import Step
 from grader.operations import Operation
+from grader.programs import in_process
 from grader.student import Player
 from grader.suite import Draw
 

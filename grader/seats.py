@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from grader.bank import rebound
-from grader.calls import Answer, Answerer, Call, Died, Garbled, Raised, Value, in_process
+from grader.calls import Answer, Answerer, Call, Died, Garbled, Raised, Value
 from grader.exchange import Allowance, Line, WorkerDied
 from grader.given import Given
+from grader.programs import in_process
 from grader.sandbox import Nursery
 from grader.student import over, read_answer
 from grader.submissions import Submission

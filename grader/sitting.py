@@ -11,11 +11,13 @@ from typing import Any
 from grader import feedback
 from grader.atlas import Atlas, Place, Trace
 from grader.bank import Namespace
-from grader.calls import Answer, Died, Value, in_process
+from grader.calls import Answer, Died, Value
 from grader.compare import Difference, Different, difference
+from grader.contracts import contract_of
 from grader.given import Given
 from grader.model import Step, Verdict
 from grader.plugin import CaseOutcome, Cast, Collected
+from grader.programs import in_process
 from grader.rules import Finding
 from grader.seats import Seat
 from grader.student import NoValue, Player
@@ -217,7 +219,7 @@ class Sitting:
         )
 
     def _of_answer(self, step: Step, answer: Answer, function: str) -> StepOutcome:
-        contract = self.paper.reference.get(function)
+        contract = contract_of(self.paper.reference, function)
         says = feedback.message_of(answer, function, contract, self.submission)
         line = getattr(answer, "line", None) or self.submission.line_of(function)
         by_the_wall = isinstance(answer, Died) and answer.by_the_wall
@@ -227,7 +229,7 @@ class Sitting:
 
     def _index_of(self, found: Difference, case: str, trace: Trace) -> int:
         """The call whose answer a difference speaks of, else the first that is wrong."""
-        for index, recorded in enumerate(trace):
+        for index, recorded in reversed(list(enumerate(trace))):
             if isinstance(recorded.answer, Value) and _holds(recorded.answer.value, found.got):
                 return index
         wrong = (i for i in range(len(trace)) if self._against_reference(case, i, trace))
@@ -235,7 +237,7 @@ class Sitting:
 
     def _against_reference(self, case: str, index: int, trace: Trace) -> Difference | None:
         recorded = trace[index]
-        expected = self.paper.atlas.reference(Place(case, index, recorded))
+        expected = self.paper.atlas.reference(Place(case, index, trace))
         if not isinstance(recorded.answer, Value) or not isinstance(expected, Value):
             return None
         return difference(recorded.answer.value, expected.value, values_only=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from grader.asked import Asked, Instance
 from grader.calls import (
     Answer,
     Answerer,
     Call,
     Died,
+    Earlier,
     Garbled,
     Missing,
     NotSent,
@@ -18,11 +20,15 @@ from grader.calls import (
     Recorded,
     Trapped,
     Value,
+    path_to,
+    with_parts,
 )
+from grader.errors import CourseFault
 from grader.exchange import Line, WorkerDied
 from grader.given import Given
 from grader.worker import wire
 from grader.worker.parts import copied
+from grader.worker.wire import Handle
 
 
 class NoValue(Exception):
@@ -52,73 +58,41 @@ class Player:
 
     def ask(self, call: Call) -> Any:
         """The value a call gives; raises `NoValue` for anything else."""
-        args, kwargs = copied((call.args, call.kwargs))
-        asked = Call(call.function, args, kwargs, call.mode, call.cotangent)
-        recorded = Recorded(asked, self._answerer(call))
+        named = with_parts(call, lambda part: part.handle if isinstance(part, Instance) else part)
+        record = with_parts(named, lambda part: self._earlier(part, call.function))
+        args, kwargs = copied((record.args, record.kwargs))
+        recorded = Recorded(replace(record, args=args, kwargs=kwargs), self._answerer(named))
         self.recorded.append(recorded)
         if not isinstance(recorded.answer, Value):
             raise NoValue(self._role, recorded)
         return recorded.answer.value
 
-
-class Asked:
-    """One function of a player, to be called or measured in the ways of `worker.measure`."""
-
-    def __init__(self, player: Player, name: str, contract: Callable[..., Any]) -> None:
-        self._player = player
-        self._name = name
-        self._contract = contract
-
-    def names_of(self, *args: Any, **kwargs: Any) -> list[str]:
-        """The name of each argument in the contract; `*parts` names all that it takes."""
-        names: list[str] = []
-        for parameter in inspect.signature(self._contract).parameters.values():
-            many = parameter.kind is parameter.VAR_POSITIONAL
-            names += [parameter.name] * (max(len(args) - len(names), 0) if many else 1)
-        return [*names[: len(args)], *kwargs]
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The value it returns."""
-        return self._player.ask(Call(self._name, args, kwargs))
-
-    def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:
-        """The vector-Jacobian product: a gradient or None per floating-point argument.
-
-        Keys say whose it is, by the parameter's name: "the gradient of `params.w_1`".
-        """
-        call = Call(self._name, args, kwargs, "gradients", cotangent)
-        found = self._player.ask(call)
-        if type(found) is not dict:  # a worker may say anything
-            return {"gradients": found}
-        names = list(inspect.signature(self._contract).parameters)
-        return {f"the gradient of `{_named(p, names)}`": found[p] for p in found}
-
-    def arguments_after(self, *args: Any, **kwargs: Any) -> list[Any]:
-        """The arguments as the function leaves them."""
-        after: list[Any] = self._player.ask(Call(self._name, args, kwargs, "arguments_after"))
-        return after
-
-    def strays(self, *args: Any, **kwargs: Any) -> list[str]:
-        """What it makes that does not follow the inputs' device."""
-        names: list[str] = self._player.ask(Call(self._name, args, kwargs, "strays"))
-        return names
-
-
-def _named(path: str, names: list[str]) -> str:
-    """A path with its leading position turned into the parameter's name."""
-    first, dot, rest = path.partition(".")
-    known = first.isdecimal() and len(first) < 3 and int(first) < len(names)
-    return (names[int(first)] if known else first) + dot + rest
+    def _earlier(self, part: Any, function: str) -> Any:
+        """A handle as the earlier call of this case that gave it; anything else as it is."""
+        if type(part) is not Handle:
+            return part
+        for index, recorded in enumerate(self.recorded):
+            path = path_to(part, recorded.answer)
+            if path is not None:
+                return Earlier(index, path)
+        raise CourseFault(f"a step gives `{function}` an object that is another player's")
 
 
 def over(line: Line, given: Given | None = None) -> Answerer:
-    """Answers from a worker at the other end of a line, with what it may ask for meanwhile."""
+    """Answers from a worker at the other end of a line, with what it may ask for meanwhile.
+
+    Objects that it gave to an answerer before are let go.
+    """
+    objects_of_before = True
 
     def answer(call: Call) -> Answer:
+        nonlocal objects_of_before
         request = {
             "op": "call", "function": call.function, "mode": call.mode,
             "args": tuple(call.args), "kwargs": call.kwargs, "cotangent": call.cotangent,
+            "afresh": objects_of_before,
         }  # fmt: skip
+        objects_of_before = False
         try:
             return read_answer(line.ask(request, given))
         except WorkerDied as died:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import torch
 
+from grader.asked import Asked, Instance
 from grader.compare import Difference, Different, difference, same, same_values
 from grader.operations import LINEAR, SDPA, SOFTMAX
 
@@ -85,22 +86,10 @@ def odd_forms(*tensors: torch.Tensor) -> Iterator[list[torch.Tensor]]:
     yield [t.detach().clone().requires_grad_(t.is_floating_point()) for t in tensors]
 
 
-class Asked(Protocol):
-    """A function of the student or the reference, as the fixtures give it."""
-
-    def names_of(self, *args: Any, **kwargs: Any) -> list[str]:
-        """The name of each argument, positional ones first."""
-
-    def arguments_after(self, *args: Any, **kwargs: Any) -> Any:
-        """The arguments as the function leaves them."""
-
-    def strays(self, *args: Any, **kwargs: Any) -> Any:
-        """What it makes that does not follow the inputs' device."""
-
-
 def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
     """Whether the arguments are as they were after the call; raises `Different`."""
-    before, after = [*args, *kwargs.values()], function.arguments_after(*args, **kwargs)
+    given, after = [*args, *kwargs.values()], function.arguments_after(*args, **kwargs)
+    before = [part.handle if isinstance(part, Instance) else part for part in given]
     if type(after) is not list or len(after) != len(before):
         return same(after, before)  # a worker may say anything
     names = function.names_of(*args, **kwargs)

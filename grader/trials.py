@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.answers import alike, differs
-from grader.atlas import Place
+from grader.atlas import places
 from grader.calls import Recorded, Value
 from grader.carrying import Attempt
 from grader.grade import Examiner
@@ -54,12 +54,11 @@ class Trial:
         """Whether some step fails on it, and for what it returns, not only for what it raises."""
         atlas = self.examiner.paper.atlas
         return any(
-            isinstance(recorded.answer, Value)
-            and differs(recorded.answer, atlas.reference(Place(case, i, recorded)))
+            isinstance(place.answer, Value) and differs(place.answer, atlas.reference(place))
             for outcome in self.made.outcomes
             if outcome.step.id in self.kills
             for case, trace in outcome.evidence.items()
-            for i, recorded in enumerate(trace)
+            for place in places(case, trace)
         )
 
     @property
@@ -110,7 +109,7 @@ class Trial:
             for outcome in self.made.outcomes
             if outcome.step.function == self.wrong.function and not outcome.step.needs
             for case, trace in outcome.evidence.items()
-            for place in (Place(case, i, recorded) for i, recorded in enumerate(trace))
+            for place in places(case, trace)
         )
 
     def departures(self, right: Attempt) -> Iterator[Said]:

@@ -13,6 +13,7 @@ import torch
 from grader.answers import alike
 from grader.atlas import Atlas, Evidence
 from grader.calls import Value
+from grader.contracts import argument_at
 from grader.model import Misconception
 
 ID = "probes.cut_thread"
@@ -47,7 +48,7 @@ def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
             got = answer.value[name]
             if expected is None or not expected.any():
                 continue  # nothing would come back in any case
-            argument = _argument(name, place.call.function, atlas)
+            argument = f"`{argument_at(name, atlas.contract(place.call.function))}`"
             if alike(Value(got), Value(expected), strict=False):
                 reached.add(argument)
             elif got is None or (isinstance(got, torch.Tensor) and _is_zero(got)):
@@ -64,12 +65,3 @@ def _of_step(atlas: Atlas, failed: Evidence) -> Misconception | None:
 
 def _is_zero(gradient: torch.Tensor) -> bool:
     return gradient.device.type != "meta" and not gradient.any()
-
-
-def _argument(path: str, function: str, atlas: Atlas) -> str:
-    """A gradient's path as the learner's parameter: `w_q`."""
-    code = atlas.bank.reference(atlas.exercise)[function].__code__
-    names = code.co_varnames[: code.co_argcount]
-    first, dot, rest = path.partition(".")
-    known = first.isdecimal() and int(first) < len(names)
-    return f"`{names[int(first)] if known else first}{dot}{rest}`"

@@ -83,7 +83,7 @@ def _turns(atlas: Atlas, places: Sequence[Place]) -> list[Turn] | None:
     """The calls that can be read; None where one of those went wrong in another way."""
     turns: list[Turn] = []
     for place in places:
-        parameters = signature(atlas.bank.reference(atlas.exercise)[place.call.function]).parameters
+        parameters = signature(atlas.contract(place.call.function)).parameters
         named = dict(zip(parameters, place.call.args, strict=False)) | place.call.kwargs
         usual = parameters["base"].default if "base" in parameters else USUAL
         base = named.get("base", usual)

@@ -98,7 +98,6 @@ def _readings(atlas: Atlas, steps: Sequence[Evidence]) -> list[Reading]:
     Of a function that answers with weights in some calls, the others say nothing: what is
     blended by weights, or shared out along another axis, has no factor of its own.
     """
-    contracts = atlas.bank.reference(atlas.exercise)
     values = (p for step in steps if step.values for p in step.calls())
     places = [p for p in values if not _is_coarse(p)]  # there no factor can be read off
     answers = [(p, [right for _, right in pairs(atlas, p) or []]) for p in places]
@@ -107,7 +106,7 @@ def _readings(atlas: Atlas, steps: Sequence[Evidence]) -> list[Reading]:
     for place, right in answers:
         if of_weights and right and not any(map(are_weights, right)):
             continue
-        found = sizes(contracts[place.call.function], place.call.args, place.call.kwargs)
+        found = sizes(atlas.contract(place.call.function), place.call.args, place.call.kwargs)
         for factor in _factors(atlas, place):
             if factor is None:
                 return []

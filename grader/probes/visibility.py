@@ -162,7 +162,7 @@ def _scores(atlas: Atlas, place: Place, right: torch.Tensor) -> torch.Tensor | N
 
     Weights alone tell scores up to a number that is added to a whole row.
     """
-    contract = atlas.bank.reference(atlas.exercise)[place.call.function]
+    contract = atlas.contract(place.call.function)
     named = dict(zip(signature(contract).parameters, place.call.args, strict=False))
     named |= place.call.kwargs
     q, k, given = (named.get(name) for name in ("q", "k", "scores"))

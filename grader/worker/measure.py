@@ -78,8 +78,16 @@ def _parts(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
 
+def read(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A result that was kept, as it is now; the function that gave it is not called."""
+    return args[0]
+
+
 MODES: dict[str, Callable[..., Any]] = {
     "value": value,
+    "attribute": value,  # of an object, where the function is its getter
+    "kept": value,  # whoever asks gets a handle for it
+    "read": read,
     "gradients": gradients,
     "arguments_after": arguments_after,
     "strays": strays,

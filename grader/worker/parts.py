@@ -27,6 +27,15 @@ def _mapped(part: Any, change: Change, memo: dict[int, torch.Tensor]) -> Any:
     return part
 
 
+def exchanged(part: Any, change: Callable[[Any], Any]) -> Any:
+    """The same structure with everything changed that is no plain list, tuple or dict."""
+    if type(part) in (list, tuple):
+        return type(part)([exchanged(inner, change) for inner in part])
+    if type(part) is dict:
+        return {key: exchanged(inner, change) for key, inner in part.items()}
+    return change(part)
+
+
 def copied(part: Any) -> Any:
     """The same value with every tensor copied, gradients asked for where they were."""
     return mapped(part, _copy)

@@ -20,6 +20,7 @@ from grader.worker import limits as worker_limits
 from grader.worker import measure, wire
 from grader.worker.asking import Ask, asking
 from grader.worker.imports import restricted_import
+from grader.worker.objects import Objects, function_named
 from grader.worker.traps import Traps, install
 
 Message = dict[str, Any]
@@ -33,25 +34,18 @@ class Bench:
     path: str = ""
     traps: Traps | None = None
     ask: Ask | None = None  # the grader, while a call is open
-    objects: dict[int, object] = field(default_factory=dict)
+    objects: Objects = field(default_factory=Objects)
 
     def keep(self, value: object) -> wire.Handle | None:
         """A handle for an object of one of the submission's own classes."""
-        kind = type(value)
-        if self.module is None or kind.__module__ != self.module.__name__:
+        if self.module is None or type(value).__module__ != self.module.__name__:
             return None
-        number = len(self.objects)
-        self.objects[number] = value
-        return wire.Handle(number, kind.__name__)
+        return self.objects.handle(value)
 
     def asks(self, question: Message) -> Message:
         """The grader's reply to a question that comes up while a call is open."""
         assert self.ask is not None
         return self.ask(question)
-
-    def resolve(self, handle: wire.Handle) -> object:
-        """The object a handle stands for."""
-        return self.objects[handle.number]
 
 
 def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
@@ -76,7 +70,7 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
             channel.sendall(buffer)
 
     def receive() -> tuple[int, Message]:
-        number, message = wire.read(fill, faithful=True, resolve=bench.resolve)
+        number, message = wire.read(fill, faithful=True, resolve=bench.objects.thing)
         return number, message
 
     send(wire.frame(0, {"ready": True}))
@@ -139,14 +133,19 @@ def _load(bench: Bench, request: Message) -> Message:
 
 
 def _call(bench: Bench, request: Message) -> Message:
+    """What comes of a call; a result that is to be kept stays here, and is named by a handle."""
     assert bench.module is not None and bench.traps is not None
-    function = vars(bench.module).get(request["function"])
-    if function is None:
-        return {"missing": request["function"]}
-    more = {"cotangent": request["cotangent"]} if request["mode"] == "gradients" else {}
-    ask = measure.MODES[request["mode"]]
+    name, mode, args = request["function"], request["mode"], request["args"]
+    if request.get("afresh"):
+        bench.objects.clear()
+    function = function_named(vars(bench.module), name, mode)
+    member = name.partition(".")[2] if mode != "read" else ""
+    more = {"cotangent": request["cotangent"]} if mode == "gradients" else {}
     with bench.traps.watching():
-        return {"value": ask(function, request["args"], request["kwargs"], **more)}
+        if function is None or (member and not hasattr(args[0], member)):
+            return {"missing": name}
+        value = measure.MODES[mode](function, args, request["kwargs"], **more)
+    return {"value": bench.objects.handle(value) if mode == "kept" else value}
 
 
 def _flush() -> None:

@@ -30,7 +30,8 @@ def atlas() -> Atlas:
 
 def place(answer=None, mode="value", case="case", index=0, args=(Q, K)):
     """A call of dot_scores with what was answered."""
-    return Place(case, index, Recorded(Call("dot_scores", args, mode=mode), answer))
+    recorded = Recorded(Call("dot_scores", args, mode=mode), answer)
+    return Place(case, index, (recorded,) * (index + 1))
 
 
 def test_the_reference_and_a_wrong_program_answer_for_themselves(atlas):

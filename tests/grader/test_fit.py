@@ -10,9 +10,10 @@ import torch
 from grader import fit
 from grader.atlas import Atlas, Evidence
 from grader.bank import Bank
-from grader.calls import Call, Raised, Recorded, Value, in_process
+from grader.calls import Call, Raised, Recorded, Value
 from grader.course import Course
 from grader.fit import Fit
+from grader.programs import in_process
 
 COURSE = Course.open(Path(__file__).resolve().parents[2])
 EXERCISE = COURSE.exercise("02")

@@ -11,15 +11,18 @@ PACKAGE = Path(__file__).resolve().parents[2] / "grader"
 
 # From the bottom up; a module may import from lower lines, or from further left on its own.
 LAYERS = (
-    ("worker.tensors", "worker.wire", "worker.parts", "worker.devices", "worker.measure",
+    ("worker.tensors", "worker.wire", "worker.objects", "worker.parts", "worker.devices",
+     "worker.measure",
      "worker.limits", "worker.traps",
      "worker.imports", "worker.asking", "worker.serve", "worker.nursery"),
     ("errors", "model", "operations", "words"),
     ("patterns.near", "patterns.places", "patterns.sums", "patterns.gaps", "patterns.amounts",
-     "patterns.forms", "patterns.moves", "patterns.shapes", "patterns", "compare", "suite"),
-    ("config", "outline", "lessons", "stubs", "shapes", "course", "reference", "bank", "calls",
-     "submissions", "scopes", "rules", "progress", "affinity", "sandbox", "given", "exchange",
-     "student", "seats", "plainly", "feedback", "catalogue", "reports", "doctor"),
+     "patterns.forms", "patterns.moves", "patterns.shapes", "patterns", "compare", "calls",
+     "contracts", "asked", "suite"),
+    ("config", "outline", "lessons", "stubs", "shapes", "course", "reference", "bank",
+     "programs", "submissions", "scopes", "rules", "progress", "affinity", "sandbox", "given",
+     "exchange",
+     "student", "seats", "plainly", "typed", "feedback", "catalogue", "reports", "doctor"),
     ("answers", "atlas", "fit", "pairs", "probes.reading", "probes.scale", "probes.visibility",
      "probes.influence", "probes.gradients", "probes.angles", "probes.rotation",
      "probes.magnitude", "probes.chance", "probes.plan", "probes", "diagnose", "plugin",

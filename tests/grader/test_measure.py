@@ -10,8 +10,8 @@ import numpy
 import pytest
 import torch
 
-from grader.calls import in_process
 from grader.compare import Different
+from grader.programs import in_process
 from grader.student import Player
 from grader.suite import leaves_arguments_alone, odd_forms
 from grader.worker import measure

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from grader.atlas import Atlas, Evidence
 from grader.bank import Bank
-from grader.calls import Call, Raised, Recorded, Value, in_process
+from grader.calls import Call, Raised, Recorded, Value
 from grader.course import Course
 from grader.grade import Terms, with_examiner
 from grader.model import Feedback, Misconception
@@ -30,6 +30,7 @@ from grader.probes import (
     visibility,
 )
 from grader.probes.scale import Law, Reading, fitted
+from grader.programs import in_process
 
 COURSE = Course.open(Path(__file__).resolve().parents[2])
 RIGHT = {

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.atlas import Atlas, Evidence
-from grader.calls import Call, Recorded, in_process
+from grader.calls import Call, Recorded
 from grader.probes import rotation
+from grader.programs import in_process
 
 DRAWN = torch.Generator().manual_seed(2017)
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from grader.bank import Bank
-from grader.calls import Call, in_process
+from grader.calls import Call
 from grader.course import Course
 from grader.plugin import Cast, with_suite
+from grader.programs import in_process
 from grader.shapes import sizes, stated_shapes
 from grader.student import Player
 

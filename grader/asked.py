@@ -1,0 +1,108 @@
+"""What a suite holds of a player: functions to be called or measured, and objects with methods."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from grader.calls import Call
+from grader.compare import Different, difference
+from grader.contracts import Contract, argument_at, members_of
+from grader.worker.wire import Handle
+
+
+class Asker(Protocol):
+    """Whoever puts a call to those who know the answer."""
+
+    def ask(self, call: Call) -> Any:
+        """The value the call gives."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One function of a player, to be called or measured in the ways of `worker.measure`."""
+
+    player: Asker
+    name: str
+    contract: Contract
+    thing: tuple[Instance, ...] = ()  # the object whose method it is
+
+    def names_of(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The name of each argument in the contract; `*parts` names all that it takes."""
+        names: list[str] = []
+        for parameter in self._parameters():
+            many = parameter.kind is parameter.VAR_POSITIONAL
+            names += [parameter.name] * (max(len(args) - len(names), 0) if many else 1)
+        return [*names[: len(args)], *kwargs]
+
+    def _parameters(self) -> list[inspect.Parameter]:
+        """Those that the suite gives: an object's own is not among them."""
+        return list(inspect.signature(self.contract).parameters.values())[len(self.thing) :]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The value it returns; of a class, an object of it."""
+        value = self._ask(args, kwargs)
+        if not isinstance(self.contract, type):
+            return value
+        if type(value) is not Handle:
+            found = difference(value, Handle(0, self.name))
+            assert found is not None
+            raise Different(found)
+        return Instance(self.player, self.contract, value)
+
+    def kept(self, *args: Any, **kwargs: Any) -> Any:
+        """The value it returns as it stays with whoever answers: to be read later, or given on."""
+        return self._ask(args, kwargs, "kept")
+
+    def again(self, kept: Any) -> Any:
+        """What was kept of an earlier result, as it is now."""
+        return self.player.ask(Call(self.name, (kept,), {}, "read"))
+
+    def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:
+        """The vector-Jacobian product: a gradient or None per floating-point argument.
+
+        Keys say whose it is, by the parameter's name: "the gradient of `params.w_1`".
+        """
+        found = self._ask(args, kwargs, "gradients", cotangent)
+        if type(found) is not dict:  # a worker may say anything
+            return {"gradients": found}
+        return {f"the gradient of `{argument_at(p, self.contract)}`": found[p] for p in found}
+
+    def arguments_after(self, *args: Any, **kwargs: Any) -> Any:
+        """The arguments as the function leaves them."""
+        after = self._ask(args, kwargs, "arguments_after")
+        return after[len(self.thing) :] if type(after) is list else after
+
+    def strays(self, *args: Any, **kwargs: Any) -> list[str]:
+        """What it makes that does not follow the inputs' device."""
+        names: list[str] = self._ask(args, kwargs, "strays")
+        return names
+
+    def _ask(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], mode: str = "value",
+        cotangent: Any = None,
+    ) -> Any:  # fmt: skip
+        return self.player.ask(Call(self.name, (*self.thing, *args), kwargs, mode, cotangent))
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """An object of one of a player's classes: its methods are asked, its inside is not seen."""
+
+    player: Asker
+    contract: type
+    handle: Handle
+
+    def __getattr__(self, name: str) -> Any:
+        called = members_of(self.contract).get(name)
+        if called is None:
+            raise AttributeError(f"the exercise's {self.contract.__name__} has no `{name}`")
+        qualified = f"{self.contract.__name__}.{name}"
+        if called:
+            return Asked(self.player, qualified, getattr(self.contract, name), (self,))
+        return self.player.ask(Call(qualified, (self,), {}, "attribute"))
+
+    def __len__(self) -> int:
+        length: int = self.__getattr__("__len__")()
+        return length

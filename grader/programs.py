@@ -1,0 +1,82 @@
+"""The course's own programs answer calls in this process, as a worker answers a student's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from grader.calls import (
+    Answer,
+    Answerer,
+    Call,
+    Earlier,
+    Missing,
+    Raised,
+    Recorded,
+    Value,
+    part_at,
+    with_parts,
+)
+from grader.worker import measure
+from grader.worker.objects import Objects, function_named
+from grader.worker.parts import copied, exchanged
+from grader.worker.wire import Handle
+
+DATA = (torch.Tensor, bool, int, float, str, type(None))  # what is told by its value
+
+
+def in_process(namespace: dict[str, Any]) -> Answerer:
+    """Answers from trusted functions: the reference's, or a wrong program's.
+
+    Its objects stay here as a student's stay in the worker, and are told by handles.
+    """
+    objects = Objects()
+
+    def kept(part: Any) -> Any:
+        return part if isinstance(part, DATA) else objects.handle(part)
+
+    def meant(part: Any) -> Any:
+        return objects.thing(part) if type(part) is Handle else part
+
+    def answer(call: Call) -> Answer:
+        function = function_named(namespace, call.function, call.mode)
+        if function is None:
+            return Missing(call.function)
+        args, kwargs = exchanged(copied((call.args, call.kwargs)), meant)
+        more = {"cotangent": call.cotangent} if call.mode == "gradients" else {}
+        try:
+            value = measure.MODES[call.mode](function, args, kwargs, **more)
+        except Exception as error:
+            kinds = [k.__name__ for k in type(error).__mro__ if k.__module__ == "builtins"]
+            return Raised(type(error).__name__, kinds[0], str(error))
+        if call.mode == "kept":
+            return Value(objects.handle(value))
+        value = exchanged(value, kept)
+        # What an object gave may change with it later; an answer does not.
+        return Value(copied(value) if objects else value)
+
+    return answer
+
+
+@dataclass
+class Replay:
+    """The calls of one case answered in order by one program, with fresh objects."""
+
+    answerer: Answerer
+    _answers: list[Answer] = field(default_factory=list)
+
+    def answer(self, trace: Sequence[Recorded], index: int) -> Answer:
+        """What the program answers to a call of the case, once it was asked those before."""
+        while len(self._answers) <= index:
+            call = with_parts(trace[len(self._answers)].call, self._given)
+            self._answers.append(self.answerer(call))
+        return self._answers[index]
+
+    def _given(self, part: Any) -> Any:
+        """What this program itself gave earlier, where that is asked for."""
+        if type(part) is not Earlier:
+            return part
+        return part_at(part.path, self._answers[part.index])

@@ -1,0 +1,84 @@
+"""A recorded call as one would type it, and what it was given."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from grader import words
+from grader.calls import Call, Earlier, Recorded, earlier_ones
+from grader.contracts import Contract
+from grader.worker.parts import tensors_in
+
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")  # of a class's name: KV, Cache
+MODES = {"gradients": "the gradients of ", "arguments_after": "the arguments after "}
+
+
+def call_text(call: Call, contract: Contract) -> str:
+    """The call as one would type it: tensors and objects by their names, the rest by value."""
+    owner, dot, member = call.function.partition(".")
+    if call.mode == "read":
+        return f"what {member or owner} returned before, looked at again"
+    parts = [
+        name if _has_a_name(value) else words.shown(value)
+        for name, value in zip(_names(call, contract), call.args, strict=False)
+    ]
+    if dot and call.mode == "attribute":
+        return f"{parts[0]}.{member}"
+    if member == "__len__":
+        return f"len({parts[0]})"
+    function = f"{parts.pop(0)}.{member}" if dot else owner
+    parts += [
+        f"{name}={name if _has_a_name(value) else words.shown(value)}"
+        for name, value in call.kwargs.items()
+    ]
+    return f"{MODES.get(call.mode, '')}{function}({', '.join(parts)})"
+
+
+def inputs(
+    call: Call, contract: Contract, before: Sequence[Recorded] = ()
+) -> list[tuple[str, str]]:
+    """Each argument's name and value as text; None is left out.
+
+    before: the calls of the same case that came before, which tell what an object has met.
+    """
+    named = [*zip(_names(call, contract), call.args, strict=False), *call.kwargs.items()]
+    return [
+        (name, _history(value, before) if isinstance(value, Earlier) else words.shown(value))
+        for name, value in named
+        if value is not None
+    ]
+
+
+def _names(call: Call, contract: Contract) -> list[str]:
+    """The names of the parameters; an object goes by the last word of its class's name."""
+    names = list(inspect.signature(contract).parameters)
+    owner, dot, _ = call.function.partition(".")
+    return [WORD.findall(owner)[-1].lower(), *names[1:]] if dot else names
+
+
+def _has_a_name(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_has_a_name(part) for part in value)
+    return isinstance(value, (dict, Earlier)) or hasattr(value, "shape")
+
+
+def _history(thing: Earlier, before: Sequence[Recorded]) -> str:
+    """Where an object comes from, and what was done with it: "KVCache(), then append of (4, 3)"."""
+    if thing.index >= len(before):
+        return "an object"
+    made = before[thing.index].call.function
+    said = [made if thing.path else f"{made}()"]
+    last = ""
+    for recorded in before[thing.index + 1 :]:
+        call = recorded.call
+        if thing not in earlier_ones(call) or call.mode in ("attribute", "read"):
+            continue
+        name = call.function.rpartition(".")[2]
+        sizes = [words.shape(tensor) for tensor in tensors_in(list(call.args))][:1]
+        if sizes:
+            said.append(" of ".join([name, *sizes] if name != last else ["", *sizes]).strip())
+        last = name
+    return ", ".join(said[:1]) + (f", then {', '.join(said[1:])}" if said[1:] else "")
