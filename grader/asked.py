@@ -46,7 +46,8 @@ class Asked:
         if not isinstance(self.contract, type):
             return value
         if type(value) is not Handle:
-            found = difference(value, Handle(0, self.name))
+            where = f"what `{self.name}()` gives"
+            found = difference(value, Handle(0, self.name), where=where)
             assert found is not None
             raise Different(found)
         return Instance(self.player, self.contract, value)

@@ -93,7 +93,8 @@ def _graded_again(sitting: Sitting, outcomes: Sequence[StepOutcome]) -> dict[str
     for function in sitting.paper.functions:
         wrong = _wrong_before(function, sitting.paper.functions, outcomes)
         mine = [one for one in outcomes if one.step.function == function]
-        if wrong and _may_be_saved(mine) and _builds_on(sitting, function, wrong):
+        meets_it = _meets(mine, wrong) or (wrong and _builds_on(sitting, function, wrong))
+        if meets_it and _may_be_saved(mine):
             found |= _beside(wrong, sitting, mine)
     return found
 
@@ -112,6 +113,12 @@ def _builds_on(sitting: Sitting, function: str, wrong: Sequence[str]) -> bool:
     return function not in sitting.unwritten and (tree is None or builds_on(tree, function, wrong))
 
 
+def _meets(mine: Sequence[StepOutcome], wrong: Sequence[str]) -> bool:
+    """Whether a function's own steps call a wrong one, as for an object to be given to it."""
+    calls = (r.call for one in mine for trace in one.evidence.values() for r in trace)
+    return any(call.function.partition(".")[0] in wrong for call in calls)
+
+
 def _may_be_saved(mine: Sequence[StepOutcome]) -> bool:
     if any(one.of_the_file and one.verdict is not Verdict.FORBIDDEN for one in mine):
         return False  # the file itself cannot be loaded
@@ -121,9 +128,14 @@ def _may_be_saved(mine: Sequence[StepOutcome]) -> bool:
 def _beside(
     wrong: Sequence[str], sitting: Sitting, mine: Sequence[StepOutcome]
 ) -> dict[str, Again]:
-    """One function's steps once more, with the wrong ones answered rightly."""
-    paper = sitting.paper
-    given = Given({name: paper.contracts[name] for name in wrong}, paper.device)
+    """One function's steps once more, with the wrong ones answered rightly.
+
+    Classes are given with them: a right function takes no object of another's making.
+    """
+    paper, function = sitting.paper, mine[0].step.function
+    earlier = paper.functions[: paper.functions.index(function)]
+    names = [n for n in earlier if n in wrong or isinstance(paper.contracts[n], type)]
+    given = Given({name: paper.contracts[name] for name in names}, paper.device)
     company = sitting.in_company(given)
     passed = {one.step.id for one in mine if one.verdict is Verdict.PASSED}
     found: dict[str, Again] = {}

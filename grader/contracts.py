@@ -28,9 +28,9 @@ def contract_of(contracts: Mapping[str, Any], name: str) -> Contract | None:
     """The contract of what a call names: "softmax", "KVCache", or "KVCache.append"."""
     owner, dot, member = name.partition(".")
     found: Contract | None = contracts.get(owner)
-    if not dot or not isinstance(found, type):
+    if not dot:
         return found
-    called = members_of(found).get(member)
+    called = members_of(found).get(member) if isinstance(found, type) else None
     if called is None:
         return None
     return getattr(found, member) if called else _attribute

@@ -87,6 +87,9 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
                 f"{subject} returned {_article(answer.what)}, which cannot be graded. "
                 "A plain torch.Tensor (or what the docstring says) is expected."
             )
+        case Missing() if "." in function:
+            owner, _, member = function.partition(".")
+            return f"An object of your class `{owner}` has no `{member}`."
         case Missing():
             return f"There is no `{function}` in this file{_nearest(function, submission)}"
         case Trapped():

@@ -2,6 +2,7 @@
 
 The worker sends the name and the arguments; the reference is run here, and only its result
 goes back. The arguments are the submission's own, so that what they may cost is bounded.
+The objects of a class that is given stay here; the worker has handles for them.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from typing import Any
 
 import torch
 
-from grader.calls import Call, Raised, Value
+from grader.calls import Answer, Answerer, Call, Raised, Value
+from grader.contracts import contract_of, members_of
 from grader.programs import in_process
 from grader.worker.limits import virtual_memory
 from grader.worker.parts import tensors_in
+from grader.worker.wire import Handle
 
 MOST_QUESTIONS = 2000  # of one step
 MOST_BYTES = 1 << 20  # of the arguments of one question
+MOST_KEPT = 64 << 20  # bytes of the arguments of one step, which objects may keep
 LARGEST = 4096  # a number, or a tensor's dimension, in a question
 ROOM = 512 << 20  # bytes that an answer may need while it is computed
 MOST_SECONDS = 5.0  # spent on the answers of one step
-MODES = ("value", "gradients")
 
 
 @dataclass
@@ -36,17 +39,30 @@ class Given:
     device: str = "cpu"  # the only one that may be named, beside the CPU
     asked: set[str] = field(default_factory=set)  # since the step began
     _questions: int = 0
+    _bytes: int = 0
     _seconds: float = 0.0
+    _journal: list[Call] = field(default_factory=list)  # of this step, that made or met objects
+    _answerer: Answerer | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The functions that are given."""
         return tuple(self.functions)
 
+    @property
+    def members(self) -> dict[str, dict[str, bool] | None]:
+        """By name the members of what is a class, and nothing of what is a function."""
+        return {
+            name: members_of(given) if isinstance(given, type) else None
+            for name, given in self.functions.items()
+        }
+
     def begin_step(self) -> None:
-        """Count anew what is asked."""
+        """Count anew what is asked, and let go of all objects."""
         self.asked.clear()
-        self._questions, self._seconds = 0, 0.0
+        self._questions, self._bytes, self._seconds = 0, 0, 0.0
+        self._journal.clear()
+        self._answerer = None
 
     def answering(self, name: str) -> Callable[..., Any]:
         """A given function for programs of this process; it is noted where it is called."""
@@ -62,30 +78,63 @@ class Given:
         self._questions += 1
         if self._questions > MOST_QUESTIONS or self._seconds > MOST_SECONDS:
             return {"refused": "too much was asked for in one step"}
-        call = _call(question)
-        if call is None or call.function not in self.functions:
+        call = self._call(question)
+        if call is None:
             return {"refused": "not a function that is given"}
         if not self._is_fit([call.args, call.kwargs, call.cotangent]):
             return {"refused": "arguments that are too large, or on another device"}
-        self.asked.add(call.function)
-        started = time.monotonic()
+        self.asked.add(call.function.partition(".")[0])
+        before, started = len(self._journal), time.monotonic()
         with _bounded_memory(), torch.enable_grad():
-            answer = in_process(dict(self.functions))(call)
+            answer = self._answer(call, question.get("at"))
         self._seconds += time.monotonic() - started
         match answer:
             case Value(value):
-                return {"value": value}
+                return {"value": value, "at": before}
             case Raised() as raised:
                 return {"raised": raised.builtin, "text": raised.text[:2000]}
         raise AssertionError(answer)
+
+    def _answer(self, call: Call, at: Any) -> Answer:
+        """What the reference answers; of gradients, as its objects were when it was asked first."""
+        if call.mode == "gradients":
+            afresh = in_process(dict(self.functions))
+            for earlier in self._journal[: at if type(at) is int else 0]:
+                afresh(earlier)
+            return afresh(call)
+        self._answerer = self._answerer or in_process(dict(self.functions))
+        answer = self._answerer(call)
+        value = answer.value if isinstance(answer, Value) else None
+        if any(type(part) is Handle for part in _leaves([call.args, call.kwargs, value])):
+            self._journal.append(call)
+        return answer
+
+    def _call(self, question: Any) -> Call | None:
+        """The question as a call of something that is given, or None."""
+        match question:
+            case {
+                "function": str(name), "mode": "value" | "gradients" as mode,
+                "args": tuple(args), "kwargs": dict(kwargs), "cotangent": cotangent,
+            } if contract_of(self.functions, name):  # fmt: skip
+                owner, dot, member = name.partition(".")
+                if dot and not (args and type(args[0]) is Handle):
+                    return None  # a method of something else than an object
+                members = self.members[owner]
+                if dot and members and not members[member]:
+                    mode = "attribute"
+                return Call(name, args, kwargs, mode, cotangent)
+        return None
 
     def _is_fit(self, part: Any) -> bool:
         """Whether arguments are of a size that a step's are, and name no device but ours."""
         tensors = list(tensors_in(part))
         leaves = list(_leaves(part))
+        size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        self._bytes += size
         return (
-            sum(tensor.numel() * tensor.element_size() for tensor in tensors) <= MOST_BYTES
-            and all(size <= LARGEST for tensor in tensors for size in tensor.shape)
+            size <= MOST_BYTES
+            and self._bytes <= MOST_KEPT
+            and all(length <= LARGEST for tensor in tensors for length in tensor.shape)
             and all(abs(leaf) <= LARGEST for leaf in leaves if isinstance(leaf, int))
             and all(
                 leaf.partition(":")[0] in ("cpu", self.device)
@@ -93,16 +142,6 @@ class Given:
                 if isinstance(leaf, str)
             )
         )
-
-
-def _call(question: Any) -> Call | None:
-    match question:
-        case {
-            "function": str(name), "mode": str(mode), "args": tuple(args),
-            "kwargs": dict(kwargs), "cotangent": cotangent,
-        } if mode in MODES:  # fmt: skip
-            return Call(name, args, kwargs, mode, cotangent)
-    return None
 
 
 def _leaves(part: Any) -> Iterator[Any]:

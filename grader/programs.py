@@ -45,9 +45,9 @@ def in_process(namespace: dict[str, Any]) -> Answerer:
         function = function_named(namespace, call.function, call.mode)
         if function is None:
             return Missing(call.function)
-        args, kwargs = exchanged(copied((call.args, call.kwargs)), meant)
         more = {"cotangent": call.cotangent} if call.mode == "gradients" else {}
         try:
+            args, kwargs = exchanged(copied((call.args, call.kwargs)), meant)
             value = measure.MODES[call.mode](function, args, kwargs, **more)
         except Exception as error:
             kinds = [k.__name__ for k in type(error).__mro__ if k.__module__ == "builtins"]

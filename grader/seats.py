@@ -141,7 +141,7 @@ class WorkerSeat:
                         "operations": list(self._rules.operations),
                         "imports": list(self._rules.imports),
                         "device": self._rules.device,
-                        "given": list(self._given.names) if self._given else [],
+                        "given": self._given.members if self._given else {},
                     }
                 )
             )
@@ -169,7 +169,6 @@ class ProgramSeat:
     def __init__(self, namespace: dict[str, Any], given: Given | None = None) -> None:
         self._namespace = namespace
         self._given = given
-        self._answerer = in_process(namespace)
 
     def in_company(self, given: Given) -> ProgramSeat:
         """The program with its names for these functions bound to the given ones."""
@@ -184,7 +183,7 @@ class ProgramSeat:
 
     def answerer(self) -> Answerer:
         """The program's answers."""
-        return self._answerer
+        return in_process(self._namespace)
 
     def printed(self) -> str:
         """Nothing: prints go where this process prints."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from grader.answers import alike
-from grader.calls import Answer, Answerer, Raised, Recorded, Value
+from grader.atlas import Trace
+from grader.calls import Answerer, Raised, Value
+from grader.programs import Replay
 from grader.rules import builds_on
 from grader.sitting import Sitting, StepOutcome
+
+OF_VALUES = ("value", "attribute", "read")  # the modes that ask for one
 
 
 def unsteady(sitting: Sitting, outcomes: Sequence[StepOutcome]) -> frozenset[str]:
@@ -29,8 +31,7 @@ def unsteady(sitting: Sitting, outcomes: Sequence[StepOutcome]) -> frozenset[str
         if sitting.seat.begin_step(afresh=False) is not None:
             break  # no time is left
         answerer = sitting.seat.answerer()
-        asked = (recorded for trace in step.evidence.values() for recorded in trace)
-        if any(_answers_otherwise(answerer, recorded) for recorded in asked):
+        if any(_answers_otherwise(answerer, trace) for trace in step.evidence.values()):
             found.append(function)
     return frozenset(found)
 
@@ -46,30 +47,20 @@ def _builds_on(sitting: Sitting, function: str, others: Sequence[str]) -> bool:
     return tree is None or builds_on(tree, function, others)
 
 
-def _answers_otherwise(answerer: Answerer, first: Recorded) -> bool:
-    """Whether a call that gave a value gives another one now, or two when it is asked twice.
+def _answers_otherwise(answerer: Answerer, trace: Trace) -> bool:
+    """Whether a call of a case that gave a value gives another one when all are asked once more.
 
-    In a fresh worker what is drawn at random may begin as it began before.
+    They are asked twice: in a fresh worker what is drawn at random may begin as it began before.
     """
-    call = first.call
-    answer: Answer = first.answer
-    if call.mode != "value" or not isinstance(answer, Value):
-        return False
-    if not _is_plain([call.args, call.kwargs, answer.value]):
-        return False
+    before = [recorded.answer for recorded in trace]
     for _ in range(2):
-        before, answer = answer, answerer(call)
-        if not isinstance(answer, (Value, Raised)):
-            return False  # it ended, which is another matter
-        if not alike(before, answer):
-            return True
+        again = Replay(answerer)
+        for index, recorded in enumerate(trace):
+            answer = again.answer(trace, index)
+            if not isinstance(answer, (Value, Raised)):
+                return False  # it ended, which is another matter
+            gave = isinstance(before[index], Value) and recorded.call.mode in OF_VALUES
+            if gave and not alike(before[index], answer):
+                return True
+            before[index] = answer
     return False
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a value holds no objects: those may change, and are each a thing of its own."""
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    return value is None or isinstance(value, (torch.Tensor, bool, int, float, str))

@@ -11,11 +11,13 @@ import os
 import stat
 import tokenize
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import UsageFault
 
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 MOST_BYTES = 1 << 17  # as many characters as one text on the wire may have
 MOST_TEXT = 300  # characters of an error that a message repeats
 MOST_LINE = 300  # characters of a line with an error: of a longer one, those about the caret
@@ -40,33 +42,44 @@ class Submission:
     unreadable: Unreadable | None = None
 
     def line_of(self, function: str) -> int | None:
-        """The line on which a function, class or name is last defined at the top level."""
-        found = None
-        for node in self.tree.body if self.tree else ():
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                names = [node.name]
-            elif isinstance(node, ast.Assign):
-                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            else:
-                continue
-            if function in names:
-                found = node.lineno
-        return found
+        """The line on which a function, class or method is last defined; "KVCache.append"."""
+        node = self._definition(function)
+        return node.lineno if node else None
 
     def parameters_of(self, function: str) -> tuple[str, ...] | None:
-        """The parameter names of a top-level function, None where it is not a plain one."""
-        found = None
-        for node in self.tree.body if self.tree else ():
-            if isinstance(node, ast.FunctionDef) and node.name == function:
-                spec = node.args
-                if not (spec.vararg or spec.kwarg):
-                    found = tuple(a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+        """The parameter names of a function or method, None where it is not a plain one."""
+        node = self._definition(function)
+        if not isinstance(node, ast.FunctionDef) or node.args.vararg or node.args.kwarg:
+            return None
+        spec = node.args
+        return tuple(a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs))
+
+    def _definition(self, name: str) -> ast.stmt | None:
+        """The last statement that gives a name its meaning; of a method, within its class."""
+        owner, dot, member = name.partition(".")
+        found = _last_of(owner, self.tree.body if self.tree else ())
+        if dot and isinstance(found, ast.ClassDef):
+            return _last_of(member, found.body) or found
         return found
 
     def defines(self) -> tuple[str, ...]:
         """The functions and classes at the top level, in file order."""
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        return tuple(n.name for n in (self.tree.body if self.tree else ()) if isinstance(n, kinds))
+        body = self.tree.body if self.tree else ()
+        return tuple(node.name for node in body if isinstance(node, DEFINITIONS))
+
+
+def _last_of(name: str, body: Iterable[ast.stmt]) -> ast.stmt | None:
+    """The last of some statements that defines a name, or assigns to it."""
+    found = None
+    for node in body:
+        if isinstance(node, DEFINITIONS):
+            names = [node.name]
+        elif isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        else:
+            continue
+        found = node if name in names else found
+    return found
 
 
 def read(path: Path, shown_as: str | None = None) -> Submission:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import torch
 
 from grader.atlas import Atlas, Evidence, Place
+from grader.calls import Earlier, earlier_ones
 from grader.compare import agreement
 from grader.model import Misconception
 from grader.probes.reading import LEAST_WEIGHT, are_weights, pairs
-from grader.worker.wire import Handle
+from grader.worker.parts import tensors_in
 
 ID = "probes.plan"
 LOOK_AT = (
@@ -96,23 +97,19 @@ def read(
 def _plans(atlas: Atlas, step: Evidence) -> list[Plan]:
     """The plans of a step: of each case, the calls that share an object.
 
-    One with a call that cannot be read, as it raised, is none: what follows stands nowhere.
+    One with a call that cannot be read, as it raised or was another function's, is none: what
+    follows stands nowhere.
     """
-    shared: dict[tuple[str, object], list[Piece | None]] = {}
+    shared: dict[tuple[str, Earlier], list[Piece | None]] = {}
     for place in step.calls():
-        for thing in filter(_is_object, [*place.call.args, *place.call.kwargs.values()]):
-            key = (place.case, thing if isinstance(thing, Handle) else id(thing))
-            plan = shared.setdefault(key, [])
-            plan.append(_piece(atlas, place, plan))
+        if not any(True for _ in tensors_in([place.call.args, place.call.kwargs])):
+            continue  # how long it is may be asked at any time
+        for thing in earlier_ones(place.call):
+            plan = shared.setdefault((place.case, thing), [])
+            mine = place.call.function == step.function
+            plan.append(_piece(atlas, place, plan) if mine else None)
     plans = (tuple(filter(None, plan)) for plan in shared.values() if None not in plan)
     return list(plans)
-
-
-def _is_object(argument: object) -> bool:
-    """Whether an argument is an object of somebody's own class, or stands for one."""
-    return type(argument).__module__ != "builtins" and not isinstance(
-        argument, (torch.Tensor, torch.dtype, torch.device)
-    )
 
 
 def _piece(atlas: Atlas, place: Place, plan: Sequence[Piece | None]) -> Piece | None:

@@ -1,22 +1,24 @@
-"""Functions that the grader answers: what stands in the submission for them only asks.
+"""Functions and classes that the grader answers: what stands in for them here only asks.
 
 While a later function is graded in the company of right ones, a name of the submission is
 bound to such a function. Nothing of an answer is kept here, and gradients flow through: on
-the way back the grader is asked for them.
+the way back the grader is asked for them. The objects of such a class stay with the grader.
 """
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
-from grader.worker.parts import mapped, tensors_in, with_paths
+from grader.worker.parts import exchanged, mapped, tensors_in, with_paths
+from grader.worker.wire import Handle
 
 Question = dict[str, Any]
 Ask = Callable[[Question], dict[str, Any]]
+HANDLE = "_handle_of_the_grader"  # an attribute of objects that stand in for the grader's
 
 
 def asking(name: str, ask: Ask) -> Callable[..., Any]:
@@ -29,8 +31,8 @@ def asking(name: str, ask: Ask) -> Callable[..., Any]:
             if tensor.requires_grad and torch.is_grad_enabled():
                 # One that is passed twice gets its whole gradient by one path.
                 paths.setdefault(id(tensor), (path, tensor))
-        question = {"function": name, "mode": "value", "args": args, "kwargs": kwargs}
-        value = _reply(ask, {**question, "cotangent": None})
+        question: Question = {"function": name, "mode": "value", "args": args, "kwargs": kwargs}
+        value, question["at"] = _reply(ask, {**question, "cotangent": None})
         if paths and any(tensor.is_floating_point() for tensor in tensors_in(value)):
             value = _joined(value, ask, question, dict(paths.values()))
         if any(True for _ in tensors_in(arguments)):
@@ -41,12 +43,39 @@ def asking(name: str, ask: Ask) -> Callable[..., Any]:
     return asked
 
 
-def _reply(ask: Ask, question: Question) -> Any:
-    """The value that comes back; raises what the right function raises."""
-    plain = _by_name(mapped(question, lambda tensor: tensor.detach()))
+def asking_class(name: str, members: Mapping[str, bool], ask: Ask, module: str) -> type:
+    """A class of this module whose objects ask for whatever they are asked.
+
+    members: what its objects have, and of each whether it is a method.
+    """
+    made = asking(name, ask)
+
+    def begin(self: object, *args: Any, **kwargs: Any) -> None:
+        setattr(self, HANDLE, made(*args, **kwargs))
+
+    body: dict[str, Any] = {"__init__": begin, "__module__": module}
+    for member, called in members.items():
+        method = _method(asking(f"{name}.{member}", ask))
+        body[member] = method if called else property(method)
+    return type(name, (), body)
+
+
+def _method(asked: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: object, *args: Any, **kwargs: Any) -> Any:
+        return asked(self, *args, **kwargs)
+
+    return method
+
+
+def _reply(ask: Ask, question: Question) -> tuple[Any, int]:
+    """The value that comes back, and how many questions about objects were asked before.
+
+    Raises what the right function raises.
+    """
+    plain = exchanged(mapped(question, lambda tensor: tensor.detach()), _as_known)
     match ask(plain):
-        case {"value": value}:
-            return value
+        case {"value": value, "at": int(before)}:
+            return value, before
         case {"raised": str(kind), "text": text}:
             error = getattr(builtins, kind, RuntimeError)
             known = isinstance(error, type) and issubclass(error, Exception)
@@ -55,15 +84,12 @@ def _reply(ask: Ask, question: Question) -> Any:
             raise RuntimeError(f"the grader did not answer: {reply.get('refused')}")
 
 
-def _by_name(part: Any) -> Any:
-    """The same structure with devices called by their names, as the wire knows them."""
+def _as_known(part: Any) -> Any:
+    """A device by its name and an object by its handle, as the other side knows them."""
     if isinstance(part, torch.device):
         return str(part)
-    if type(part) in (list, tuple):
-        return type(part)(map(_by_name, part))
-    if type(part) is dict:
-        return {key: _by_name(inner) for key, inner in part.items()}
-    return part
+    handle = getattr(part, HANDLE, None)
+    return handle if type(handle) is Handle else part
 
 
 def _joined(value: Any, ask: Ask, question: Question, paths: dict[str, torch.Tensor]) -> Any:
@@ -112,7 +138,7 @@ class _Joint(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[Any, ...]:
         asked = {**ctx.question, "mode": "gradients", "cotangent": _put(ctx.places, cotangents)}
-        found = _reply(ctx.ask, asked)
+        found, _ = _reply(ctx.ask, asked)
         return (None, None, None, None, None, *(found.get(path) for path in ctx.paths))
 
 

@@ -1,4 +1,7 @@
-"""Values with tensors somewhere inside: lists, tuples and dicts taken apart and put together."""
+"""Values with tensors somewhere inside: lists, tuples and dicts taken apart and put together.
+
+A class derived from one of these is somebody's own: its objects are left whole.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ def _mapped(part: Any, change: Change, memo: dict[int, torch.Tensor]) -> Any:
         if id(part) not in memo:
             memo[id(part)] = change(part)
         return memo[id(part)]
-    if isinstance(part, (list, tuple)):
+    if type(part) in (list, tuple):
         return type(part)(_mapped(inner, change, memo) for inner in part)
-    if isinstance(part, dict):
+    if type(part) is dict:
         return {key: _mapped(inner, change, memo) for key, inner in part.items()}
     return part
 
@@ -51,8 +54,8 @@ def with_paths(part: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
     if isinstance(part, torch.Tensor):
         if part.is_floating_point():
             yield path, part
-    elif isinstance(part, (dict, list, tuple)):
-        entries = part.items() if isinstance(part, dict) else enumerate(part)
+    elif type(part) in (dict, list, tuple):
+        entries = part.items() if type(part) is dict else enumerate(part)
         for key, inner in entries:
             yield from with_paths(inner, f"{path}.{key}" if path else str(key))
 

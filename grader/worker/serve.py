@@ -18,7 +18,7 @@ import torch
 
 from grader.worker import limits as worker_limits
 from grader.worker import measure, wire
-from grader.worker.asking import Ask, asking
+from grader.worker.asking import Ask, asking, asking_class
 from grader.worker.imports import restricted_import
 from grader.worker.objects import Objects, function_named
 from grader.worker.traps import Traps, install
@@ -69,14 +69,10 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
         for buffer in buffers:
             channel.sendall(buffer)
 
-    def receive() -> tuple[int, Message]:
-        number, message = wire.read(fill, faithful=True, resolve=bench.objects.thing)
-        return number, message
-
     send(wire.frame(0, {"ready": True}))
     while True:
         try:
-            number, request = receive()
+            number, request = wire.read(fill, faithful=True, resolve=bench.objects.thing)
         except EOFError:
             return
 
@@ -84,7 +80,8 @@ def serve(channel: socket.socket, limits: worker_limits.WorkerLimits) -> None:
             # Whoever watches the submission's calls has no business with these.
             with one_at_a_time, torch._C.DisableTorchFunction():
                 send(wire.frame(number, {"ask": question}))
-                return receive()[1]
+                reply: Message = wire.read(fill, faithful=True)[1]  # its handles are the grader's
+                return reply
 
         bench.ask = ask
         send(_reply(number, answer(bench, request), bench))
@@ -127,8 +124,11 @@ def _load(bench: Bench, request: Message) -> Message:
     bench.module = module
     with bench.traps.watching():
         exec(compile(source, bench.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
-    for given in request.get("given", ()):
-        module.__dict__[given] = asking(given, bench.asks)
+    for given, members in request.get("given", {}).items():
+        stand_in = asking(given, bench.asks)
+        if members is not None:
+            stand_in = asking_class(given, members, bench.asks, name)
+        module.__dict__[given] = stand_in
     return {"value": None}
 
 

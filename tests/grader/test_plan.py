@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.atlas import Evidence
-from grader.calls import Call, Raised, Recorded, Value
+from grader.calls import Call, Earlier, Raised, Recorded, Value
 from grader.probes import plan
 
 PLANS = ((8,), (4, 1, 1, 1, 1), (3, 3, 2), (1,) * 8)
@@ -67,7 +67,7 @@ def evidence(attend, plans=PLANS, values=UNITS):
             parts = [tensor[start:end] for tensor in (QUERIES, KEYS, values)]
             answer = attend(*parts, mine)
             answer = answer if isinstance(answer, Raised) else Value(answer)
-            trace.append(Recorded(Call("it", (*parts, mine)), answer))
+            trace.append(Recorded(Call("it", (*parts, Earlier(0))), answer))
             known[f"step[{number}]", index] = Value(right(*parts, its))
         cases[f"step[{number}]"] = tuple(trace)
     atlas = SimpleNamespace(reference=lambda place: known[place.case, place.index])
@@ -152,8 +152,8 @@ def test_calls_that_share_nothing_are_no_pieces_of_one_sequence():
     atlas, step = evidence(attending(SEES["only the keys of its own piece"]))
     alone = {
         case: tuple(
-            Recorded(Call("it", (*recorded.call.args[:3], Cache())), recorded.answer)
-            for recorded in trace
+            Recorded(Call("it", (*recorded.call.args[:3], Earlier(index))), recorded.answer)
+            for index, recorded in enumerate(trace)
         )
         for case, trace in step.cases.items()
     }
