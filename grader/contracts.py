@@ -40,6 +40,17 @@ def _attribute(self: Any) -> Any:
     """What an attribute is asked with: the object alone."""
 
 
+def with_methods(contracts: Mapping[str, Contract]) -> dict[str, Contract]:
+    """All that may be called: functions and classes by their names, and methods as `K.append`."""
+    return dict(contracts) | {
+        f"{owner}.{member}": getattr(kind, member)
+        for owner, kind in contracts.items()
+        if isinstance(kind, type)
+        for member, called in members_of(kind).items()
+        if called
+    }
+
+
 def argument_at(path: str, contract: Contract) -> str:
     """A path into a call's arguments with its place turned into a name: "0" is `x`."""
     names = list(inspect.signature(contract).parameters)

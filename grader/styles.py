@@ -8,7 +8,7 @@ submission: a right one, with the restyled function in the place of the one it s
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,24 +72,37 @@ def right_ones(exercise: Exercise) -> list[Path]:
     return sorted((exercise.root / SUBMISSIONS / "right").glob(f"{exercise.number}_*.py"))
 
 
-def shared_statements(one: Function, other: Function) -> list[str]:
+def shared_statements(one: Function, other: Function, methods: Collection[str] = ()) -> list[str]:
     """The statements that two functions have in common, once their names are changed.
 
-    Statements that do nothing (`return scores`, `x = y`) are not counted.
+    Statements that do nothing (`return scores`, `x = y`) are not counted, nor what there is
+    no other way to say: `cache.append(k, v)`, where `append` is one of the methods.
     """
-    theirs = dict(_statements(other))
-    return [text for shape, text in _statements(one) if shape in theirs]
+    theirs = dict(_statements(other, methods))
+    return [text for shape, text in _statements(one, methods) if shape in theirs]
 
 
-def _statements(function: Function) -> Iterator[tuple[str, str]]:
+def _statements(function: Function, methods: Collection[str]) -> Iterator[tuple[str, str]]:
     """Each statement's shape, without the names a writer chooses, and its text."""
     for node in ast.walk(function):
         for part in _parts(node):
-            if any(isinstance(inner, _DOES) for inner in ast.walk(part)):
+            does = any(isinstance(inner, _DOES) for inner in ast.walk(part))
+            if does and not _only_asks(part, methods):
                 yield _shape(part), ast.unparse(part)
 
 
 _DOES = (ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript, ast.BoolOp)
+
+
+def _only_asks(part: ast.AST, methods: Collection[str]) -> bool:
+    """Whether all that a statement does is to call one of these methods with plain names."""
+    return (
+        isinstance(part, ast.Call)
+        and isinstance(part.func, ast.Attribute)
+        and part.func.attr in methods
+        and all(isinstance(inner, ast.Name) for inner in [part.func.value, *part.args])
+        and not part.keywords
+    )
 
 
 def _parts(node: ast.AST) -> list[ast.AST]:

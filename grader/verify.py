@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -9,11 +10,12 @@ from contextlib import closing
 from grader import submissions
 from grader.bank import Bank, Namespace
 from grader.carrying import Attempt
+from grader.contracts import with_methods
 from grader.course import Course, Exercise
 from grader.figures import BrokenPromise, Figures
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Feedback, Misconception, Step, Verdict
-from grader.outline import parsed
+from grader.outline import parsed, public_methods
 from grader.sandbox import open_nursery
 from grader.shapes import sizes, stated_shapes
 from grader.stubs import drift, untouched
@@ -101,18 +103,18 @@ def _of_trial(trial: Trial) -> Iterator[Said]:
 def _restyled(examiner: Examiner, own: Sequence[Misconception]) -> tuple[list[Trial], list[Said]]:
     """The wrong programs in their second style, and what is wrong with the style."""
     second, said = Restyled(examiner.exercise), []
-    first = {
-        node.name: node
-        for node in parsed(examiner.exercise.source.text, examiner.exercise.source.file).body
-        if isinstance(node, Function)
-    }
+    source = examiner.exercise.source
+    nodes = [n for n in parsed(source.text, source.file).body if isinstance(n, Function)]
+    first = {node.name: node for node in nodes}
+    classes = [first[name] for name in examiner.paper.functions]
+    methods = {m.name for n in classes if isinstance(n, ast.ClassDef) for m in public_methods(n)}
     trials: list[Trial] = []
     for wrong in own:
         name = _name(wrong)
         if name not in second.programs:
             said.append((name, f"{second.path.name} has it in no second style"))
             continue
-        shared = shared_statements(first[name], second.programs[name])
+        shared = shared_statements(first[name], second.programs[name], methods)
         if shared:
             said.append((name, f"its second style has a statement of the first: {shared[0]}"))
         trials.append(Trial.of_source(examiner, wrong, second.submission(wrong)))
@@ -249,11 +251,11 @@ def _of_probes(examiner: Examiner, right: Attempt) -> Iterator[Said]:
 
     That is for sizes its docstring names, and for functions that have two or more of them.
     """
-    for function, contract in examiner.paper.contracts.items():
+    for function, contract in with_methods(examiner.paper.contracts).items():
         seen = [
             sizes(contract, recorded.call.args, recorded.call.kwargs)
             for outcome in right.outcomes
-            if outcome.step.function == function
+            if outcome.step.function == function.partition(".")[0]
             for trace in outcome.evidence.values()
             for recorded in trace
             if recorded.call.function == function

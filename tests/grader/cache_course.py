@@ -156,6 +156,18 @@ def looks_ahead_in_its_piece(q, k, v, cache):
     """
     keys, values = cache.append(k, v)
     return _attend(q, keys, values, len(cache))
+
+
+@misconception(cached_attention)
+def cuts_off_the_keys(q, k, v, cache):
+    """You cut the keys off from their gradients.
+
+    Which call makes a tensor forget where it comes from?
+
+    What learns does so by gradients alone.
+    """
+    keys, values = cache.append(k.detach(), v)
+    return _attend(q, keys, values, keys.shape[-2] - q.shape[-2])
 '''
 
 SUITE = '''\
@@ -171,8 +183,8 @@ PLANS = [(8,), (4, 1, 1, 1, 1), (3, 3, 2), (1,) * 8]
 
 
 @step(points=3)
-@pytest.mark.parametrize("lengths", [(4,), (3, 1, 2)])
-def test_all_keys_and_values(student, reference, draw, lengths):
+@pytest.mark.parametrize("lengths, d_v", [((4,), 3), ((3, 1, 2), 3), ((5, 5), 5)], ids=str)
+def test_all_keys_and_values(student, reference, draw, lengths, d_v):
     """All keys and values so far come back, the new ones last
 
     What does the third call return?
@@ -180,7 +192,7 @@ def test_all_keys_and_values(student, reference, draw, lengths):
     ours, its = student.KVCache(), reference.KVCache()
     assert same(ours.is_empty, True)
     for n in lengths:
-        k, v = draw.normal(2, n, 5), draw.normal(2, n, 3)
+        k, v = draw.normal(2, n, 5), draw.normal(2, n, d_v)
         assert same(ours.append(k, v), its.append(k, v), parts="keys values")
 
 
@@ -220,9 +232,9 @@ def test_pieces(student, reference, draw, lengths):
     Which keys does the query of a later piece see?
     """
     ours, its, units = student.KVCache(), reference.KVCache(), torch.eye(8)
-    start = 0
+    start, d_k = 0, 8 if lengths == (8,) else 5
     for n in lengths:
-        q, k, v = draw.normal(n, 5), draw.normal(n, 5), units[start : start + n]
+        q, k, v = draw.normal(n, d_k), draw.normal(n, d_k), units[start : start + n]
         got = student.cached_attention(q, k, v, ours)
         assert same(got, reference.cached_attention(q, k, v, its))
         start += n
@@ -258,7 +270,192 @@ What must be kept?
 2. Then mask.
 """
 
+LISTS = """\
+import torch
+
+
+class KVCache:
+    def __init__(self):
+        self.pieces = []
+
+    def append(self, k, v):
+        self.pieces.append((k, v))
+        return tuple(torch.cat(parts, -2) for parts in zip(*self.pieces))
+
+    def __len__(self):
+        return sum(k.shape[-2] for k, _ in self.pieces)
+
+    @property
+    def is_empty(self):
+        return not self.pieces
+
+
+def cached_attention(q, k, v, cache):
+    start = len(cache)
+    keys, values = cache.append(k, v)
+    own = torch.arange(start, len(cache)).unsqueeze(-1)
+    hidden = torch.arange(len(cache)) > own
+    weights = torch.einsum("...id,...jd->...ij", q, keys) / q.size(-1) ** 0.5
+    return torch.softmax(weights.masked_fill(hidden, float("-inf")), dim=-1) @ values
+"""
+
+DICTS = """\
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass
+class KVCache:
+    kept: dict = field(default_factory=dict)
+
+    def append(self, k, v):
+        for name, new in {"k": k, "v": v}.items():
+            self.kept[name] = torch.concat([self.kept[name], new], -2) if name in self.kept else new
+        return self.kept["k"], self.kept["v"]
+
+    def __len__(self):
+        return self.kept["k"].size(-2) if self.kept else 0
+
+    @property
+    def is_empty(self):
+        return self.kept == {}
+
+
+def cached_attention(q, k, v, cache):
+    rows = []
+    for i in range(q.size(-2)):
+        keys, values = cache.append(k[..., i : i + 1, :], v[..., i : i + 1, :])
+        scores = (q[..., i : i + 1, :] * keys).sum(-1) / math.sqrt(q.size(-1))
+        rows.append((scores.softmax(-1).unsqueeze(-1) * values).sum(-2, keepdim=True))
+    return torch.cat(rows, -2)
+"""
+
+DERIVED = """\
+import torch
+
+
+class KVCache(list):
+    is_empty = True
+
+    def append(self, k, v):
+        self.is_empty = False
+        self[:] = [torch.cat([old, new], -2) for old, new in zip(self, (k, v))] or [k, v]
+        return self[0], self[1]
+
+    def __len__(self):
+        return 0 if self.is_empty else next(iter(self)).shape[-2]
+
+
+def cached_attention(q, k, v, cache):
+    all_k, all_v = cache.append(k, v)
+    scores = torch.matmul(q, all_k.transpose(-1, -2)).div(q.shape[-1] ** 0.5)
+    later = torch.full(scores.shape[-2:], -torch.inf)
+    exponents = (scores + later.triu(len(cache) - len(q) + 1)).exp()
+    return exponents / exponents.sum(-1, keepdim=True) @ all_v
+"""
+
+RESTYLED = '''\
+"""The wrong programs once more, in another style."""
+
+import torch
+
+
+class PutsTheNewOnesFirst:
+    def __init__(self):
+        self.pieces = []
+
+    def append(self, k, v):
+        self.pieces.insert(0, [k, v])
+        return torch.cat([p[0] for p in self.pieces], dim=-2), torch.cat(
+            [p[1] for p in self.pieces], dim=-2
+        )
+
+    def __len__(self):
+        return sum(p[0].size(-2) for p in self.pieces)
+
+    @property
+    def is_empty(self):
+        return not len(self)
+
+
+class KeepsTheLastPieceOnly:
+    is_empty, n = True, 0
+
+    def append(self, k, v):
+        self.is_empty, self.n = False, k.size(-2)
+        return tuple([k, v])
+
+    def __len__(self):
+        return self.n
+
+
+class CountsThePieces:
+    def __init__(self):
+        self.all_k, self.all_v = [], []
+
+    def append(self, k, v):
+        self.all_k.append(k)
+        self.all_v.append(v)
+        return torch.cat(self.all_k, dim=-2), torch.cat(self.all_v, dim=-2)
+
+    def __len__(self):
+        return len(self.all_k)
+
+    @property
+    def is_empty(self):
+        return not self.all_k
+
+
+class WritesOverWhatItGaveOut:
+    def __init__(self):
+        self.k, self.v, self.given = [], [], []
+
+    def append(self, k, v):
+        for old in self.given:
+            old.mul_(0)
+        self.k.append(k.clone())
+        self.v.append(v.clone())
+        self.given = [torch.cat(self.k, dim=-2), torch.cat(self.v, dim=-2)]
+        return tuple(self.given)
+
+    def __len__(self):
+        return sum(piece.size(-2) for piece in self.k)
+
+    @property
+    def is_empty(self):
+        return not self.k
+
+
+def lines_up_the_first_tokens(q, k, v, cache):
+    all_k, all_v = cache.append(k, v)
+    rows = []
+    for i in range(q.size(-2)):
+        scores = (all_k[..., : i + 1, :] * q[..., i, None, :]).sum(-1)
+        weights = torch.softmax(scores * q.size(-1) ** -0.5, -1)
+        rows.append((weights[..., None] * all_v[..., : i + 1, :]).sum(-2))
+    return torch.stack(rows, -2)
+
+
+def looks_ahead_in_its_piece(q, k, v, cache):
+    all_k, all_v = cache.append(k, v)
+    weights = torch.einsum("...id,...jd->...ij", q, all_k).div(q.size(-1) ** 0.5).exp()
+    return torch.einsum("...ij,...jd->...id", weights / weights.sum(-1, True), all_v)
+
+
+def cuts_off_the_keys(q, k, v, cache):
+    all_k, all_v = cache.append(torch.tensor(k.tolist()), v)
+    hidden = torch.ones(len(q), len(all_k)).triu(1 + len(all_k) - len(q)).bool()
+    weights = torch.einsum("...id,...jd->...ij", q, all_k).mul(q.size(-1) ** -0.5)
+    return torch.softmax(torch.where(hidden, -torch.inf, weights), -1) @ all_v
+'''
+
 FILES = {
+    "tests/submissions/right/01_lists.py": LISTS,
+    "tests/submissions/right/01_dicts.py": DICTS,
+    "tests/submissions/right/01_derived.py": DERIVED,
+    "tests/submissions/restyled/01_cache.py": RESTYLED,
     "course.toml": COURSE,
     "solutions/01_cache.py": SOLUTION,
     "tests/hidden/test_01_cache.py": SUITE,
