@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from grader import words
 from grader.atlas import Atlas, Evidence, Place
 from grader.calls import Earlier, earlier_ones
 from grader.compare import agreement
@@ -131,6 +132,9 @@ def _of_keys(plans: Sequence[Plan]) -> str:
     for says, sees in LAWS:
         if all(seen == set(sees(piece, own)) for piece, own, seen in rows):
             return f"Fed in pieces, {says}."
+    ahead = max(max(seen, default=own) - own for _, own, seen in rows)
+    if all(seen == set(range(min(own + 1 + ahead, piece.end))) for piece, own, seen in rows):
+        return f"Inside a piece a query sees {words.count(ahead, 'key')} after its own."
     most = max(len(seen) for _, _, seen in rows)
     if all(seen == set(range(max(0, own + 1 - most), own + 1)) for _, own, seen in rows):
         return f"A query sees no more than the last {most} keys."
@@ -147,10 +151,19 @@ def _shows_keys(piece: Piece) -> bool:
 
 
 def _seen(piece: Piece) -> Iterable[tuple[int, set[int]]]:
-    """Whom each query of a piece gave weight to; a row of NaN saw nobody."""
+    """Whom each query of a piece gave weight to.
+
+    A row of NaN saw nobody, nor did one that shares out evenly: all its keys were hidden alike.
+    Where there is one key only, the two look the same, and nothing is told.
+    """
     weights = piece.ours.nan_to_num(0.0).reshape(-1, *piece.ours.shape[-2:]).amax(0)
     for offset, row in enumerate(weights):
-        yield piece.start + offset, set((row > LEAST_WEIGHT).nonzero().flatten().tolist())
+        there = row[: piece.end]
+        evenly = bool(there.max() - there.min() < LEAST_WEIGHT)
+        if evenly and piece.end == 1 and there.any():
+            continue
+        seen = set() if evenly else set((row > LEAST_WEIGHT).nonzero().flatten().tolist())
+        yield piece.start + offset, seen
 
 
 def _of_pieces(plans: Sequence[Plan]) -> str:

@@ -189,10 +189,14 @@ def _kept_scores(
         seen, hidden = its > LEAST_WEIGHT, its == 0
         if not seen.any() or not hidden.any() or (seen | hidden).logical_not().any():
             continue
-        if (row[hidden] < row[seen].max() - UNDERFLOW).any() or mine[seen].min() < LEAST_WEIGHT:
-            continue  # nothing may hide that key, or it hides what is visible
+        if (row[hidden] < row[seen].max() - UNDERFLOW).any():
+            continue  # nothing may hide that key
+        if not mine[hidden].all():
+            return None
+        if mine[seen].min() < LEAST_WEIGHT:
+            continue  # what is kept hides what is visible
         level = mine[seen].log() - row[seen]
-        if level.max() - level.min() > MOST_SPREAD or not mine[hidden].all():
+        if level.max() - level.min() > MOST_SPREAD:
             return None
         kept += (mine[hidden].log() - level.mean()).tolist()
     return kept

@@ -116,6 +116,12 @@ def test_a_cache_that_keeps_only_the_last_keys_is_told_with_their_number(window)
     assert says(kept) == f"A query sees no more than the last {window} keys."
 
 
+@pytest.mark.parametrize("ahead, told", [(1, "1 key after"), (2, "2 keys after")])
+def test_keys_that_come_too_early_are_counted(ahead, told):
+    early = attending(lambda own, start, end, before: range(min(own + 1 + ahead, end)))
+    assert says(early) == f"Inside a piece a query sees {told} its own."
+
+
 def test_a_right_function_is_told_nothing():
     assert says(right) == ""
 

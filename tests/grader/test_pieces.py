@@ -1,0 +1,185 @@
+"""A sequence fed in pieces through a cache, from a submission in a worker to its report."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from grader import submissions
+from grader.course import Course
+from grader.grade import Terms, with_examiner
+from grader.model import Certainty, Feedback, Report, StepResult, Verdict
+from grader.sandbox import open_nursery
+from grader.styles import Restyled
+from grader.verify import verify
+
+from . import cache_course
+from .cache_course import DERIVED, DICTS, LISTS
+
+Graded = Callable[..., Report]
+CAUSAL = "torch.arange(len(cache)) > own"  # what LISTS hides
+UNITS = "Fed in pieces, a query sees all keys before its own, but not its own."
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    return Course.open(cache_course.lay_out(tmp_path_factory.mktemp("pieces")))
+
+
+@pytest.fixture(scope="module")
+def graded(course: Course) -> Iterator[Graded]:
+    """Grades a source in workers."""
+    with contextlib.closing(open_nursery("apart")) as nursery:
+
+        def grade(source: str, feedback: Feedback = Feedback.PRACTICE) -> Report:
+            mine = submissions.of_bytes(source.encode(), "mine.py")
+            terms = Terms(2017, feedback, "cpu")
+            return with_examiner(
+                course, course.exercise("01"), terms, lambda one: one.report(mine, nursery)
+            )
+
+        yield grade
+
+
+def named(results: list[StepResult]) -> set[str]:
+    return {one.id for r in results for together in r.diagnoses for one in together}
+
+
+def said(report: Report, step: str) -> str:
+    """What a step says that knows one mistake."""
+    (result,) = (one for one in report.steps if one.step.id == step)
+    assert result.certainty is Certainty.UNIQUE, (result.message, result.diagnoses)
+    return result.diagnoses[0][0].says
+
+
+@pytest.mark.parametrize("source", [LISTS, DICTS, DERIVED], ids=["lists", "dicts", "derived"])
+def test_right_caches_pass_however_they_are_made(graded, source):
+    report = graded(source)
+    assert [one.message for one in report.steps if one.verdict is not Verdict.PASSED] == []
+
+
+def test_the_course_of_pieces_keeps_every_promise(course):
+    figures = verify(course, course.exercise("01"))
+    assert figures.findings == ()
+    assert (figures.killed, figures.unique, figures.restyled, figures.misnamed) == (7, 7, 7, 0)
+
+
+@pytest.mark.parametrize("name", sorted(m.partition("class ")[2].partition("(")[0]
+                                        for m in cache_course.SOLUTION.split("@misconception")[1:]
+                                        if "class " in m))  # fmt: skip
+def test_a_wrong_class_is_named_and_costs_its_own_steps_alone(course, graded, name):
+    exercise = course.exercise("01")
+    wrong = next(m for m in exercise.misconceptions if m.id.endswith(f".{name}"))
+    report = graded(Restyled(exercise).submission(wrong))
+    own = [one for one in report.steps if one.step.function == "KVCache"]
+    others = [one for one in report.steps if one.step.function == "cached_attention"]
+    assert named(own) == {wrong.id}
+    assert all(one.verdict is Verdict.PASSED for one in others)
+    carried = {one.message for one in others if one.carried_forward}
+    assert carried <= {"`cached_attention` is right in itself; it waits for `KVCache`."}
+    assert bool(carried) == (name != "WritesOverWhatItGaveOut")  # which nobody else notices
+
+
+@pytest.mark.parametrize(
+    "name", ["lines_up_the_first_tokens", "looks_ahead_in_its_piece", "cuts_off_the_keys"]
+)
+def test_a_listed_mistake_with_pieces_is_named(course, graded, name):
+    exercise = course.exercise("01")
+    wrong = next(m for m in exercise.misconceptions if m.id.endswith(f".{name}"))
+    report = graded(Restyled(exercise).submission(wrong))
+    assert named(list(report.steps)) == {wrong.id}
+    assert {one.step.function for one in report.steps if one.diagnoses} == {"cached_attention"}
+
+
+@pytest.mark.parametrize(
+    "hidden, says",
+    [
+        (f"{CAUSAL} - 1", UNITS),
+        (f"{CAUSAL} + 1", "Inside a piece a query sees 1 key after its own."),
+        (f"({CAUSAL}) | (torch.arange(len(cache)) < own - 2)",
+         "A query sees no more than the last 3 keys."),
+        ("(torch.arange(len(cache)) > own) | (torch.arange(len(cache)) < start)",
+         "Fed in pieces, a query sees only the keys of its own piece: "
+         "what came before is forgotten."),
+        ("(torch.arange(len(cache)) >= start) & (own >= 0)",
+         "Fed in pieces, a query sees what came before its piece, but not its own key."),
+    ],
+    ids=["not itself", "one too early", "three", "its piece", "what came before"],
+)  # fmt: skip
+@pytest.mark.parametrize("nothing", ["-inf", "-1e30"])
+def test_an_unlisted_plan_is_read_off_the_pieces(graded, hidden, says, nothing):
+    report = graded(LISTS.replace(CAUSAL, hidden).replace("-inf", nothing))
+    assert named(list(report.steps)) == {"probes.plan"}
+    assert said(report, "test_pieces") == says
+
+
+def test_in_homework_a_hidden_step_tells_an_unlisted_plan_without_its_number(graded):
+    source = LISTS.replace(CAUSAL, f"({CAUSAL}) | (torch.arange(len(cache)) < own - 2)")
+    report = graded(source, Feedback.HOMEWORK)
+    assert report.feedback is Feedback.HOMEWORK
+    assert said(report, "test_pieces").endswith("3 keys.")  # the Report itself is the teacher's
+
+
+def test_a_wrong_class_and_a_wrong_function_are_told_apart(graded):
+    both = LISTS.replace("zip(*self.pieces)", "zip(*self.pieces[::-1])").replace(
+        "torch.arange(start, len(cache))", "torch.arange(len(q))"
+    )
+    report = graded(both)
+    by_function = {
+        function: named([one for one in report.steps if one.step.function == function])
+        for function in ("KVCache", "cached_attention")
+    }
+    assert by_function == {
+        "KVCache": {"01_cache.PutsTheNewOnesFirst"},
+        "cached_attention": {"01_cache.lines_up_the_first_tokens"},
+    }
+    (pieces,) = (one for one in report.steps if one.step.id == "test_pieces")
+    assert pieces.case is not None
+    assert pieces.case.call == "cached_attention(q, k, v, cache) beside a right KVCache"
+
+
+def test_the_failing_case_tells_what_its_object_has_met(graded):
+    report = graded(LISTS.replace(CAUSAL, "torch.arange(len(cache)) > own - start"))
+    (pieces,) = (one for one in report.steps if one.step.id == "test_pieces")
+    assert pieces.case is not None
+    assert pieces.case.call == "cached_attention(q, k, v, cache)"
+    assert dict(pieces.case.inputs)["cache"] == "KVCache(), then cached_attention of (4, 5)"
+
+
+def test_chance_is_seen_where_calls_share_an_object(graded):
+    report = graded(LISTS.replace("-inf", "-inf").replace("@ values", "@ values + torch.rand(())"))
+    assert named(list(report.steps)) == {"probes.chance"}
+    right = LISTS.replace("keys, values = cache", "keys, values = cache") + "\nSEEN = []\n"
+    assert graded(right).passed
+
+
+def test_a_class_that_is_not_written_yet_holds_up_nothing_that_is_right(graded):
+    unwritten = "class KVCache:\n    def append(self, k, v): raise NotImplementedError\n"
+    right = LISTS[LISTS.index("def cached_attention") :]
+    report = graded(f"import torch\n{unwritten}\n{right}")
+    verdicts = {one.step.id: one.verdict for one in report.steps}
+    assert verdicts["test_what_it_gave_out_stays"] is Verdict.NOT_STARTED
+    assert verdicts["test_pieces"] is Verdict.PASSED and verdicts["test_a_gradient"]
+    assert {one.step.function for one in report.steps if one.carried_forward} == {
+        "cached_attention"
+    }
+
+
+def test_a_method_that_is_missing_is_told_with_its_class(graded):
+    report = graded(LISTS.replace("def is_empty", "def is_void"))
+    message = next(one.message for one in report.steps if one.verdict is not Verdict.PASSED)
+    assert message == "An object of your class `KVCache` has no `is_empty`."
+
+
+def test_an_error_in_a_method_is_told_with_its_line(graded):
+    report = graded(LISTS.replace("self.pieces.append((k, v))", "self.pieces.add((k, v))"))
+    first = report.steps[0]
+    assert first.message.startswith("`KVCache.append` raised AttributeError")
+    assert first.line == 1 + LISTS[: LISTS.index("self.pieces.append")].count("\n")
+
+
+def test_functions_of_earlier_steps_find_the_course_where_it_was(course: Course) -> None:
+    assert Path(course.exercise("01").solution).exists()
