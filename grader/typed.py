@@ -70,7 +70,7 @@ def _history(thing: Earlier, before: Sequence[Recorded]) -> str:
     if thing.index >= len(before):
         return "an object"
     made = before[thing.index].call.function
-    said = [made if thing.path else f"{made}()"]
+    said = [f"part of what {made} returned" if thing.path else f"{made}()"]
     last = ""
     for recorded in before[thing.index + 1 :]:
         call = recorded.call

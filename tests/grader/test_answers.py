@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from grader.answers import alike, differs, differs_in_numbers, shows
 from grader.calls import Died, Raised, Value
 from grader.compare import agreement
+from grader.worker.wire import Handle
 
 TENS = torch.full((4,), 10.0)
 HOLE = torch.tensor([10.0, math.nan, 10.0, 10.0])
@@ -34,6 +35,9 @@ WRONG = torch.tensor([[1.0, 2.0], [4.0, 3.0]])  # its second row shows the mista
         (Raised("A", "ValueError", ""), Raised("A", "TypeError", ""), True),
         (Raised("A", "ValueError", ""), Raised("A", "NameError", ""), False),
         (Died("crashed", ""), Died("crashed", ""), False),
+        (Value((TENS, Handle(0, "Mine"))), Value((TENS, Handle(3, "KVCache"))), True),
+        (Value(Handle(0, "KVCache")), Value(TENS), False),
+        (Value(Handle(0, "KVCache")), Value(None), False),
     ],
 )  # fmt: skip
 def test_answers_are_alike_up_to_rounding_and_exceptions_by_type(one, other, expected):
@@ -126,6 +130,12 @@ def test_a_tensor_without_numbers_is_like_its_own_kind_only(one, other, expected
 def test_what_is_nan_or_infinite_is_no_other_number(answer, right, expected):
     ours, theirs = (Value((TENS, torch.tensor(numbers))) for numbers in (answer, right))
     assert differs_in_numbers(ours, theirs) == expected
+
+
+def test_an_object_is_visibly_none_where_another_kind_of_thing_is_expected():
+    assert not differs(Value([Handle(0, "Mine")]), Value([Handle(1, "KVCache")]))
+    assert differs(Value([[1.0]]), Value([Handle(1, "KVCache")]))
+    assert differs(Value(Handle(0, "Mine")), Value(TENS))
 
 
 def test_an_exception_is_no_number():

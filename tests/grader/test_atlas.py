@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.atlas import Atlas, Evidence, Place
+from grader.atlas import Atlas, Evidence, Place, places
 from grader.bank import Bank
-from grader.calls import Call, Raised, Recorded, Value
+from grader.calls import Call, Earlier, Raised, Recorded, Value
 from grader.course import Course
+
+from . import cache_course
 
 COURSE = Course.open(Path(__file__).resolve().parents[2])
 EXERCISE = COURSE.exercise("02")
@@ -87,3 +89,71 @@ def test_arguments_in_half_precision_make_comparisons_as_coarse():
     half = place(Value(SCORES.half() / 3), args=(Q.half(), K.half()))
     assert half.is_like(Value(SCORES / 3), Value(SCORES / 3))
     assert not place(Value((SCORES.half() / 3).float())).is_like(Value(SCORES / 3), Value(SCORES))
+
+
+# -- calls that share an object ------------------------------------------------------
+
+
+K = torch.tensor([[1.0, 2.0]])
+
+
+@pytest.fixture(scope="module")
+def caches(tmp_path_factory):
+    """An exercise about a cache, and its wrong programs by name."""
+    course = Course.open(cache_course.lay_out(tmp_path_factory.mktemp("cache")))
+    exercise = course.exercise("01")
+    atlas = Atlas(Bank(course), exercise)
+    return atlas, {wrong.id.partition(".")[2]: wrong for wrong in atlas.wrongs()}
+
+
+def trace(*calls):
+    """A case that makes a cache first; what a submission answered does not matter."""
+    calls = (Call("KVCache"), *calls)
+    return tuple(Recorded(call, Value(None)) for call in calls)
+
+
+def append(number, cache=0):
+    return Call("KVCache.append", (Earlier(cache), number * K, number * K))
+
+
+def keys(answer):
+    return answer.value[0][:, 0].tolist()
+
+
+def test_calls_that_share_an_object_are_answered_in_order(caches):
+    atlas, wrong = caches
+    _, *appended = places("case", trace(append(1), append(2), append(3)))
+    assert [keys(atlas.reference(p)) for p in appended] == [[1], [1, 2], [1, 2, 3]]
+    front = (wrong["PutsTheNewOnesFirst"],)
+    assert [keys(atlas.of(front, p)) for p in reversed(appended)] == [[3, 2, 1], [2, 1], [1]]
+    assert [atlas.visible(front, p) for p in appended] == [False, True, True]
+
+
+def test_every_case_and_every_program_has_objects_of_its_own(caches):
+    atlas, wrong = caches
+    for case in ("one", "other"):
+        last = list(places(case, trace(append(1), append(2))))[-1]
+        for wrongs in ((), (wrong["CountsThePieces"],)):
+            assert keys(atlas.of(wrongs, last)) == [1, 2]
+
+
+def test_two_objects_of_a_case_are_kept_apart(caches):
+    atlas, _ = caches
+    calls = trace(Call("KVCache"), append(1), append(2, cache=1), append(3))
+    *_, second, first = places("two", calls)
+    assert (keys(atlas.reference(second)), keys(atlas.reference(first))) == ([2], [1, 3])
+
+
+def test_a_submission_that_went_further_is_answered_where_another_stopped(caches):
+    atlas, _ = caches
+    calls = trace(append(1), append(2))
+    assert keys(atlas.reference(list(places("long", calls[:2]))[-1])) == [1]
+    assert keys(atlas.reference(list(places("long", calls))[-1])) == [1, 2]
+
+
+def test_what_is_asked_of_an_object_that_never_came_is_an_error(caches):
+    atlas, _ = caches
+    never = Call("KVCache.append", (Earlier(0, ("part",)), K, K))
+    _, failed, after = places("never", trace(never, append(1)))
+    assert isinstance(atlas.reference(failed), Raised)
+    assert keys(atlas.reference(after)) == [1]

@@ -18,13 +18,13 @@ from grader.calls import Call, Raised
 from grader.carrying import Again
 from grader.course import Course
 from grader.exchange import Allowance
-from grader.given import LARGEST, MOST_QUESTIONS, Given
+from grader.given import LARGEST, MOST_BYTES, MOST_KEPT, MOST_QUESTIONS, Given
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import CarryForward, Feedback, Report, Verdict
 from grader.sandbox import Nursery, open_nursery
 from grader.seats import Rules, WorkerSeat
 from grader.worker import wire
-from grader.worker.asking import asking
+from grader.worker.asking import asking, asking_class
 
 ROOT = Path(__file__).parents[2]
 COURSE = Course.open(ROOT)
@@ -477,3 +477,145 @@ def test_a_device_may_be_named_as_one_does(device):
 def read_back(buffers):
     stream = io.BytesIO(b"".join(bytes(part) for part in buffers))
     return wire.read(lambda view: stream.readinto(view))
+
+
+# -- classes -----------------------------------------------------------------------
+
+
+class Kept:
+    """A cache as a reference might have it, and one that is read off it."""
+
+    def __init__(self, room: int = 4) -> None:
+        self.room = room
+        self.keys: list[torch.Tensor] = []
+
+    def append(self, k: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+        if len(self) == self.room:
+            raise MemoryError("no room is left")
+        self.keys.append(scale * k * k)
+        return torch.stack(self.keys)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self) == self.room
+
+    def _forget(self) -> None:
+        self.keys.clear()
+
+
+def kept_sum(kept: Kept, k: torch.Tensor) -> torch.Tensor:
+    return kept.append(k).sum(0)
+
+
+@pytest.fixture
+def giving() -> Given:
+    """A class and a function that are given."""
+    return Given({"Kept": Kept, "kept_sum": kept_sum})
+
+
+@pytest.fixture
+def stand_in(giving: Given) -> type:
+    """What stands for the class in a submission."""
+    members = giving.members["Kept"]
+    assert members is not None and giving.members["kept_sum"] is None
+    return asking_class("Kept", members, over_the_wire(giving), "submission")
+
+
+def over_the_wire(giving: Given) -> Callable[[dict[str, object]], dict[str, object]]:
+    def ask(question: dict[str, object]) -> dict[str, object]:
+        _, heard = read_back(wire.frame(1, question))
+        answer: dict[str, object] = read_back(wire.frame(1, giving.answer(heard)))[1]
+        return answer
+
+    return ask
+
+
+def test_the_objects_of_a_given_class_answer_as_the_right_ones(stand_in, giving):
+    kept, other = stand_in(room=2), stand_in()
+    assert stand_in.__module__ == "submission" and type(kept).__name__ == "Kept"
+    assert kept.append(torch.tensor([2.0])).tolist() == [[4.0]]
+    assert kept.append(k=torch.tensor([3.0]), scale=2.0).tolist() == [[4.0], [18.0]]
+    assert (len(kept), len(other), kept.is_full, other.is_full) == (2, 0, True, False)
+    with pytest.raises(MemoryError, match="no room"):
+        kept.append(torch.ones(1))
+    assert giving.asked == {"Kept"}
+
+
+def test_a_given_object_may_go_into_a_given_function(stand_in, giving):
+    kept = stand_in()
+    kept.append(torch.tensor([2.0]))
+    asked = asking("kept_sum", over_the_wire(giving))
+    assert asked(kept, torch.tensor([1.0])).tolist() == [5.0]
+    assert len(kept) == 2 and giving.asked == {"Kept", "kept_sum"}
+
+
+def test_of_a_given_object_nothing_but_its_contract_is_there(stand_in):
+    kept = stand_in()
+    for name in ("_forget", "keys", "room"):
+        with pytest.raises(AttributeError):
+            getattr(kept, name)
+
+
+def test_gradients_through_an_object_are_those_of_its_state_at_that_call(stand_in):
+    kept = stand_in()
+    first = torch.tensor([3.0], requires_grad=True)
+    second = torch.tensor([5.0], requires_grad=True)
+    early = kept.append(first)
+    late = kept.append(second)
+    (early.sum() + 10 * late.sum()).backward()
+    # By itself: what an earlier call was given is no argument of a later one.
+    assert first.grad is not None and first.grad.tolist() == [6.0]
+    assert second.grad is not None and second.grad.tolist() == [100.0]
+    assert len(kept) == 2  # asking for gradients appends nothing
+
+
+@pytest.mark.parametrize(
+    "name, args",
+    [
+        ("Kept._forget", "object"), ("Kept.__init__", "object"), ("Kept.__class__", "object"),
+        ("Kept.keys", "object"), ("Kept.append.__globals__", "object"), ("Kept.", "object"),
+        ("kept_sum.__globals__", "object"), ("Kept.append", "tensor"), ("Kept.append", "nothing"),
+        ("Kept.append", "a list"),
+    ],
+)  # fmt: skip
+def test_nothing_but_methods_of_given_objects_can_be_asked(giving, name, args):
+    handle = giving.answer(question("Kept"))["value"]
+    given = {
+        "object": (handle,), "tensor": (torch.ones(1),), "nothing": (), "a list": ([1],)
+    }  # fmt: skip
+    assert list(giving.answer(question(name, *given[args]))) == ["refused"]
+
+
+@pytest.mark.parametrize("number", [1, -1, 2**70])
+def test_a_handle_that_was_never_given_leads_nowhere(giving, number):
+    giving.answer(question("Kept"))
+    forged = giving.answer(question("Kept.append", wire.Handle(number, "Kept"), torch.ones(1)))
+    assert forged["raised"] == "KeyError"
+
+
+def test_an_object_is_gone_with_its_step(giving):
+    handle = giving.answer(question("Kept"))["value"]
+    giving.begin_step()
+    assert giving.answer(question("Kept.append", handle, torch.ones(1)))["raised"] == "KeyError"
+
+
+def test_what_objects_may_keep_is_bounded_by_the_step(giving):
+    large = torch.zeros(MOST_BYTES // 4 // LARGEST, LARGEST)
+    handle = giving.answer(question("Kept", 10**3))["value"]
+    answers = [
+        list(giving.answer(question("Kept.append", handle, large[:, :1].clone().expand_as(large))))
+        for _ in range(MOST_KEPT // MOST_BYTES + 1)
+    ]
+    assert [one for one in answers[-1:]] == [["refused"]]
+    assert answers[0] == ["value", "at"]
+
+
+@pytest.mark.parametrize("at", [None, "1", -1, 10**9, True])
+def test_gradients_at_an_odd_place_are_still_only_gradients(giving, at):
+    handle = giving.answer(question("Kept"))["value"]
+    asked = question("Kept.append", handle, torch.ones(1), mode="gradients")
+    answer = giving.answer(asked | {"cotangent": torch.ones(1, 1), "at": at})
+    assert set(answer) <= {"value", "raised", "text", "at"}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.compare import Different, difference, same, same_values
+from grader.worker.wire import Handle
 
 EYE = torch.eye(3)
 
@@ -73,6 +74,15 @@ def test_five_percent_is_a_difference_in_half_precision_too():
 )  # fmt: skip
 def test_the_first_difference_is_one_sentence(got, expected, sentence):
     assert said(got, expected) == sentence
+
+
+def test_of_objects_the_kind_alone_is_compared():
+    cache, mine = Handle(0, "KVCache"), Handle(3, "Mine")
+    assert difference((EYE, mine), (EYE, cache)) is None
+    assert said(EYE, cache) == (
+        "The result is a tensor of shape (3, 3) where an object of your class KVCache was expected."
+    )
+    assert said(cache, EYE).startswith("The result is an object of your class KVCache where")
 
 
 def test_nan_is_reported_before_an_earlier_wrong_value():

@@ -227,3 +227,43 @@ def test_a_step_that_waits_says_for_which_sentences():
     assert waits_for(["The rows sum to one", "Any mask will do"]) == (
         "This counts once the step it builds on passes: The rows sum to one; Any mask will do."
     )
+
+
+CLASSES = submissions.of_bytes(
+    b"class KVCache:\n    n = 0\n    def append(self, keys): pass\n    size = len\n"
+    b"def other(self, k, v): pass\nclass KVCache(KVCache):\n    def drop(self): pass\n"
+    b"Alias = KVCache\n",
+    "mine.py",
+)
+
+
+@pytest.mark.parametrize(
+    "name, line, parameters",
+    [
+        ("KVCache", 6, None),
+        ("KVCache.drop", 7, ("self",)),
+        ("KVCache.append", 6, None),  # it is inherited: the class is where to look
+        ("Alias.append", 8, None),
+        ("other", 5, ("self", "k", "v")),
+        ("nobody", None, None),
+        ("nobody.append", None, None),
+    ],
+)
+def test_a_method_is_found_in_the_last_class_of_its_name(name, line, parameters):
+    assert CLASSES.line_of(name) == line
+    assert CLASSES.parameters_of(name) == parameters
+
+
+class KVCache:
+    def append(self, k, v):
+        """The contract."""
+
+
+def test_a_method_that_is_missing_or_takes_other_parameters_is_told_with_its_class():
+    first = submissions.of_bytes(b"class KVCache:\n    def append(self, keys): pass\n", "mine.py")
+    says = message_of(Missing("KVCache.append"), "KVCache.append", KVCache.append, first)
+    assert says == "An object of your class `KVCache` has no `append`."
+    odd = Raised("TypeError", "TypeError", "append() takes 2 positional arguments")
+    said = message_of(odd, "KVCache.append", KVCache.append, first)
+    assert said.startswith("`KVCache.append` raised TypeError")
+    assert said.endswith("Its parameters are (self, keys); (self, k, v) are expected.")

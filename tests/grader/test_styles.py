@@ -40,6 +40,22 @@ def test_statements_are_shared_when_only_names_differ(one, other, shared):
     assert shared_statements(function(one), function(other)) == shared
 
 
+@pytest.mark.parametrize(
+    "statement, counts",
+    [
+        ("both = cache.append(k, v)", False),
+        ("both = cache.append(k, 2 * v)", True),
+        ("both = cache.append(k[0], v)", True),
+        ("both = cache.append(k, v=v)", True),
+        ("both = cache.extend(k, v)", True),
+        ("both = other.cache.append(k, v)", True),
+    ],
+)
+def test_to_call_a_method_of_the_exercises_is_no_statement_of_ones_own(statement, counts):
+    one = function(f"def f(k, v, cache, other):\n    {statement}\n    return both")
+    assert bool(shared_statements(one, one, {"append"})) is counts
+
+
 def test_a_restyled_program_is_made_a_whole_submission():
     exercise = COURSE.exercise("02")
     wrong = next(m for m in exercise.misconceptions if m.id.endswith(".forgets_to_scale"))
