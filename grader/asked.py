@@ -53,11 +53,14 @@ class Asked:
         return Instance(self.player, self.contract, value)
 
     def kept(self, *args: Any, **kwargs: Any) -> Any:
-        """The value it returns as it stays with whoever answers: to be read later, or given on."""
+        """What it returns, as it stays with whoever answers: to be read later, or given on.
+
+        A tuple comes part by part, as in `output, state = student.step.kept(x, state)`.
+        """
         return self._ask(args, kwargs, "kept")
 
     def again(self, kept: Any) -> Any:
-        """What was kept of an earlier result, as it is now."""
+        """What was kept of an earlier result, or a part of that, as it is now."""
         return self.player.ask(Call(self.name, (kept,), {}, "read"))
 
     def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:

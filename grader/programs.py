@@ -53,7 +53,7 @@ def in_process(namespace: dict[str, Any]) -> Answerer:
             kinds = [k.__name__ for k in type(error).__mro__ if k.__module__ == "builtins"]
             return Raised(type(error).__name__, kinds[0], str(error))
         if call.mode == "kept":
-            return Value(objects.handle(value))
+            return Value(objects.kept(value))
         value = exchanged(value, kept)
         # What an object gave may change with it later; an answer does not.
         return Value(copied(value) if objects else value)

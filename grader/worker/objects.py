@@ -25,6 +25,12 @@ class Objects:
         self._things[number] = thing
         return Handle(number, type(thing).__name__)
 
+    def kept(self, value: object) -> Handle | tuple[Handle, ...]:
+        """A result by its handle; of a tuple each part has its own."""
+        if type(value) is tuple:
+            return tuple([self.handle(part) for part in value])
+        return self.handle(value)
+
     def thing(self, handle: Handle) -> object:
         """The object a handle stands for; raises `KeyError` for one that was never given."""
         return self._things[handle.number]

@@ -145,7 +145,7 @@ def _call(bench: Bench, request: Message) -> Message:
         if function is None or (member and not hasattr(args[0], member)):
             return {"missing": name}
         value = measure.MODES[mode](function, args, request["kwargs"], **more)
-    return {"value": bench.objects.handle(value) if mode == "kept" else value}
+    return {"value": bench.objects.kept(value) if mode == "kept" else value}
 
 
 def _flush() -> None:

@@ -151,7 +151,33 @@ def test_a_result_may_be_kept_and_looked_at_again(player):
     keys, values = cache.append.again(kept)
     assert keys.tolist() == K.tolist() and values.tolist() == V.tolist()
     last = player.recorded[-1].call
-    assert (last.function, last.mode, last.args) == ("KVCache.append", "read", (Earlier(1),))
+    given = ((Earlier(1, (0,)), Earlier(1, (1,))),)
+    assert (last.function, last.mode, last.args) == ("KVCache.append", "read", given)
+    assert cache.append.again(kept[1]).tolist() == V.tolist()
+
+
+STATES = """
+class Sum:
+    def __init__(self, total): self.total = total
+
+def step(x, state):
+    total = x if state is None else x + (state.total if isinstance(state, Sum) else state["sum"])
+    return 2 * total, %s
+"""
+
+
+@pytest.mark.parametrize("state", ["Sum(total)", "{'sum': total, 'set': {1, 2}}"])
+def test_a_state_of_any_form_may_be_given_on(seat_of, state):
+    """Even of one that no wire can carry: it stays where it is."""
+    source = STATES % state
+    namespace: dict[str, object] = {"__name__": "solutions.state"}
+    exec(source, namespace)
+    for answerer in (seat_of(source).answerer(), in_process(namespace)):
+        student = Player("student", {"step": namespace["step"]}, answerer)
+        state = None
+        for total in (2, 4, 6):
+            out, state = student.step.kept(K[0, :1], state)
+            assert student.step.again(out).tolist() == [total]
 
 
 def test_gradients_and_changed_arguments_of_methods_are_told_by_the_parameters_names(player):
