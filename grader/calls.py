@@ -5,11 +5,11 @@ They hold tensors, which have no truth value to compare by: each is equal to its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grader.worker.parts import exchanged
+from grader.worker.parts import exchanged, leaves_in
 
 Path = tuple[int | str, ...]  # of places in lists and tuples, and of keys
 
@@ -111,17 +111,7 @@ def with_parts(call: Call, change: Callable[[Any], Any]) -> Call:
 
 def earlier_ones(call: Call) -> list[Earlier]:
     """What earlier calls gave that this one is asked with, in order."""
-    return list(_earlier_in([call.args, call.kwargs]))
-
-
-def _earlier_in(part: Any) -> Iterator[Earlier]:
-    if isinstance(part, Earlier):
-        yield part
-    elif isinstance(part, (list, tuple)):
-        for inner in part:
-            yield from _earlier_in(inner)
-    elif isinstance(part, dict):
-        yield from _earlier_in(list(part.values()))
+    return [leaf for leaf in leaves_in([call.args, call.kwargs]) if type(leaf) is Earlier]
 
 
 def path_to(part: object, answer: Answer) -> Path | None:

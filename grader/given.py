@@ -20,7 +20,7 @@ from grader.calls import Answer, Answerer, Call, Raised, Value
 from grader.contracts import contract_of, members_of
 from grader.programs import in_process
 from grader.worker.limits import virtual_memory
-from grader.worker.parts import tensors_in
+from grader.worker.parts import leaves_in, tensors_in
 from grader.worker.wire import Handle
 
 MOST_QUESTIONS = 2000  # of one step
@@ -105,7 +105,7 @@ class Given:
         self._answerer = self._answerer or in_process(dict(self.functions))
         answer = self._answerer(call)
         value = answer.value if isinstance(answer, Value) else None
-        if any(type(part) is Handle for part in _leaves([call.args, call.kwargs, value])):
+        if any(type(part) is Handle for part in leaves_in([call.args, call.kwargs, value])):
             self._journal.append(call)
         return answer
 
@@ -128,7 +128,7 @@ class Given:
     def _is_fit(self, part: Any) -> bool:
         """Whether arguments are of a size that a step's are, and name no device but ours."""
         tensors = list(tensors_in(part))
-        leaves = list(_leaves(part))
+        leaves = list(leaves_in(part))
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         self._bytes += size
         return (
@@ -142,17 +142,6 @@ class Given:
                 if isinstance(leaf, str)
             )
         )
-
-
-def _leaves(part: Any) -> Iterator[Any]:
-    """What stands in a value that is no list, tuple or dict."""
-    if isinstance(part, (list, tuple)):
-        for inner in part:
-            yield from _leaves(inner)
-    elif isinstance(part, dict):
-        yield from _leaves(list(part.values()))
-    else:
-        yield part
 
 
 @contextlib.contextmanager

@@ -60,12 +60,17 @@ def with_paths(part: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:
             yield from with_paths(inner, f"{path}.{key}" if path else str(key))
 
 
+def leaves_in(part: Any) -> Iterator[Any]:
+    """Everything in a value that is no plain list, tuple or dict, in order."""
+    if type(part) in (list, tuple):
+        for inner in part:
+            yield from leaves_in(inner)
+    elif type(part) is dict:
+        yield from leaves_in(list(part.values()))
+    else:
+        yield part
+
+
 def tensors_in(part: Any) -> Iterator[torch.Tensor]:
     """Every tensor in a value, in order."""
-    if isinstance(part, torch.Tensor):
-        yield part
-    elif isinstance(part, (list, tuple)):
-        for inner in part:
-            yield from tensors_in(inner)
-    elif isinstance(part, dict):
-        yield from tensors_in(list(part.values()))
+    return (leaf for leaf in leaves_in(part) if isinstance(leaf, torch.Tensor))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import tiny_course
+
 COURSE = """\
 title = "Pieces"
 
@@ -465,8 +467,4 @@ FILES = {
 
 def lay_out(folder: Path) -> Path:
     """Write the course into a folder; returns it."""
-    for name, text in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
+    return tiny_course.lay_out(folder, FILES)

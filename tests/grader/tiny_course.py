@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 COURSE = """\
@@ -257,9 +258,9 @@ FILES = {
 }
 
 
-def lay_out(folder: Path) -> Path:
-    """Write the course into a folder; returns it."""
-    for name, text in FILES.items():
+def lay_out(folder: Path, files: Mapping[str, str] = FILES) -> Path:
+    """Write a course into a folder; returns it."""
+    for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
