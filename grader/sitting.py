@@ -201,19 +201,25 @@ class Sitting:
                 return replace(outcome, shown=Shown(ran.name, trace.index(recorded)))
             case Different(difference=seen):
                 index = self._index_of(seen, ran.name, trace)
-                return self._of_difference(step, seen, Shown(ran.name, index) if trace else None)
+                return self._of_difference(step, seen, ran.name, trace, index)
         # A step may stumble over an answer of an unexpected form before it compares it.
         for index in range(len(trace)):
             found = self._against_reference(ran.name, index, trace)
             if found:
-                return self._of_difference(step, found, Shown(ran.name, index))
+                return self._of_difference(step, found, ran.name, trace, index)
         if isinstance(raised, AssertionError) and trace:
             return StepOutcome(step, Verdict.FAILED, "This does not hold yet.")
         says = f"The course stumbled here, not you: {type(raised).__name__}: {raised}"
         return StepOutcome(step, Verdict.GRADER_ERROR, says)
 
-    def _of_difference(self, step: Step, found: Difference, shown: Shown | None) -> StepOutcome:
-        line = self.submission.line_of(step.function)
+    def _of_difference(
+        self, step: Step, found: Difference, case: str, trace: Trace, index: int
+    ) -> StepOutcome:
+        """A failure to be shown at one call of its case, if the case made any."""
+        shown = Shown(case, index) if trace else None
+        asked = trace[index].call.function if trace else ""
+        own = asked.partition(".")[0] == step.function  # or one of its methods
+        line = self.submission.line_of(asked if own else step.function)
         return StepOutcome(
             step, Verdict.FAILED, found.says, shown=shown, difference=found, line=line
         )

@@ -89,8 +89,9 @@ def read(
     says = _of_keys(plans) or _of_pieces(plans)
     if not says:
         return {}
+    general = IN_GENERAL if any(map(str.isdigit, says)) else ""
     return {
-        step.step: Misconception(ID, step.function, says, LOOK_AT, WHY, in_general=IN_GENERAL)
+        step.step: Misconception(ID, step.function, says, LOOK_AT, WHY, in_general=general)
         for step in values
     }
 
