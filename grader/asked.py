@@ -78,6 +78,10 @@ class Asked:
         after = self._ask(args, kwargs, "arguments_after")
         return after[len(self.thing) :] if type(after) is list else after
 
+    def raised(self, *args: Any, **kwargs: Any) -> Any:
+        """The builtin name of the exception it raises, or None where it returns."""
+        return self._ask(args, kwargs, "raised")
+
     def strays(self, *args: Any, **kwargs: Any) -> list[str]:
         """What it makes that does not follow the inputs' device."""
         names: list[str] = self._ask(args, kwargs, "strays")

@@ -24,7 +24,9 @@ COARSE = (torch.float16, torch.bfloat16)
 class Difference:
     """The first difference between what came back and what was expected."""
 
-    kind: str  # "type", "structure", "shape", "dtype", "device", "not finite" or "values"
+    # "type", "structure", "shape", "dtype", "device", "not finite", "values"; or what a check
+    # of its own looks at: "argument", "exception"
+    kind: str
     says: str  # one sentence, second person
     got: Any = None
     expected: Any = None

@@ -50,8 +50,7 @@ def in_process(namespace: dict[str, Any]) -> Answerer:
             args, kwargs = exchanged(copied((call.args, call.kwargs)), meant)
             value = measure.MODES[call.mode](function, args, kwargs, **more)
         except Exception as error:
-            kinds = [k.__name__ for k in type(error).__mro__ if k.__module__ == "builtins"]
-            return Raised(type(error).__name__, kinds[0], str(error))
+            return Raised(type(error).__name__, measure.builtin_kind(error), str(error))
         if call.mode == "kept":
             return Value(objects.kept(value))
         value = exchanged(value, kept)

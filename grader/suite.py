@@ -16,7 +16,7 @@ from grader.operations import LINEAR, SDPA, SOFTMAX
 
 __all__ = [
     "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "leaves_arguments_alone", "odd_forms",
-    "same", "same_values", "step",
+    "raises", "same", "same_values", "step",
 ]  # fmt: skip
 
 Test = TypeVar("Test", bound=Callable[..., object])
@@ -102,6 +102,16 @@ def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
             )
             raise Different(Difference("argument", says, found.got, found.expected, found.pattern))
     return True
+
+
+def raises(function: Asked, kind: type[Exception], *args: Any, **kwargs: Any) -> bool:
+    """Whether it raises an exception of this builtin type; raises `Different`."""
+    name = function.raised(*args, **kwargs)
+    if name == kind.__name__:
+        return True
+    came = f"a {name} is raised" if type(name) is str else "nothing is raised"
+    says = f"A {kind.__name__} should be raised here; {came}."
+    raise Different(Difference("exception", says, name, kind.__name__))
 
 
 def follows_device(function: Asked, *args: Any, **kwargs: Any) -> bool:

@@ -13,7 +13,11 @@ from grader.contracts import Contract
 from grader.worker.parts import tensors_in
 
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")  # of a class's name: KV, Cache
-MODES = {"gradients": "the gradients of ", "arguments_after": "the arguments after "}
+MODES = {
+    "gradients": "the gradients of ",
+    "arguments_after": "the arguments after ",
+    "raised": "what is raised by ",
+}
 
 
 def call_text(call: Call, contract: Contract) -> str:

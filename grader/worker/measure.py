@@ -78,6 +78,25 @@ def _parts(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
 
+def raised(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    """The builtin type of the exception it raises, "ValueError"; None where it returns.
+
+    What says that nothing is written yet is raised on.
+    """
+    try:
+        function(*args, **kwargs)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return builtin_kind(error)
+    return None
+
+
+def builtin_kind(error: BaseException) -> str:
+    """The name of the nearest builtin type of an exception."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+
+
 def read(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A result that was kept, as it is now; the function that gave it is not called."""
     return args[0]
@@ -86,6 +105,7 @@ def read(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 MODES: dict[str, Callable[..., Any]] = {
     "value": value,
     "attribute": value,  # of an object, where the function is its getter
+    "raised": raised,
     "kept": value,  # whoever asks gets a handle for it
     "read": read,
     "gradients": gradients,

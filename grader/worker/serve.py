@@ -162,14 +162,13 @@ def _raised(error: BaseException, path: str, loading: bool) -> Message:
         text = str(error)[:2000]
     except BaseException:  # an exception whose __str__ raises
         text = ""
-    kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__)
              if frame.f_code.co_filename == path]  # fmt: skip
     if isinstance(error, SyntaxError) and error.filename == path:
         lines.append(error.lineno or 0)
     return {
         "type": type(error).__name__[:100],
-        "builtin": kinds[0] if kinds else "BaseException",
+        "builtin": measure.builtin_kind(error),
         "text": text,
         # While the file is loaded, the line at its top level is where to look.
         "line": (lines[0] if loading else lines[-1]) if lines else None,

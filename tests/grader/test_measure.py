@@ -13,7 +13,7 @@ import torch
 from grader.compare import Different
 from grader.programs import in_process
 from grader.student import Player
-from grader.suite import leaves_arguments_alone, odd_forms
+from grader.suite import leaves_arguments_alone, odd_forms, raises
 from grader.worker import measure
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -72,6 +72,53 @@ def test_a_changed_argument_is_named_however_it_was_passed(place, name):
     student = Player("student", {"f": contract}, in_process({"f": spoiling}))
     with pytest.raises(Different, match=f"changes one of its arguments, `{name}`"):
         leaves_arguments_alone(student.f, *(torch.ones(2) for _ in range(3)), last=torch.ones(2))
+
+
+class Odd(KeyError):
+    """An exception of somebody's own."""
+
+
+@pytest.mark.parametrize(
+    "error, found",
+    [(ValueError("no"), "ValueError"), (Odd("x"), "KeyError"), (MemoryError(), "MemoryError"),
+     (torch.OutOfMemoryError(), "RuntimeError"), (None, None)],
+)  # fmt: skip
+def test_an_exception_is_told_by_its_nearest_builtin_type(error, found):
+    def f(x):
+        if error is not None:
+            raise error
+
+    assert measure.raised(f, (X,), {}) == found
+
+
+def test_what_is_not_written_yet_raises_nothing_that_counts():
+    def f(x):
+        raise NotImplementedError
+
+    with pytest.raises(NotImplementedError):
+        measure.raised(f, (X,), {})
+
+
+@pytest.mark.parametrize(
+    "error, says",
+    [
+        (KeyError("x"), "A ValueError should be raised here; a KeyError is raised."),
+        (None, "A ValueError should be raised here; nothing is raised."),
+    ],
+)
+def test_an_exception_that_should_be_raised_is_asked_for(error, says):
+    def refuse(x, limit=0):
+        if x.sum() > limit and error is not None:
+            raise error
+        if error is None and limit:
+            raise ValueError("so large")
+
+    student = Player("student", {"f": refuse}, in_process({"f": refuse}))
+    with pytest.raises(Different) as caught:
+        raises(student.f, ValueError, X)
+    assert caught.value.difference.says == says
+    if error is None:
+        assert raises(student.f, ValueError, X, limit=1)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (0, 3)])
