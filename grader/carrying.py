@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from grader.atlas import Evidence
+from grader.calls import Raised, Value
 from grader.given import Given
 from grader.model import Verdict
 from grader.rules import builds_on
@@ -44,7 +45,24 @@ class Again:
     @property
     def tells_more(self) -> bool:
         """Whether this outcome, rather than the one before, is the function's own."""
-        return self._in_company and not self.right_in_itself
+        return self._in_company and not self.right_in_itself and not self.asked_too_much
+
+    @property
+    def asked_too_much(self) -> bool:
+        """Whether it asked an object that was given for what only the submission's own have.
+
+        The contract tells nothing of that, so that no right object can answer it. Beside
+        the submission's own the same call gave a value: it is no slip of the pen.
+        """
+        lacks = tuple(f"'{name}' object has no attribute " for name in self.given)
+        return any(
+            isinstance(now.answer, Raised)
+            and now.answer.builtin == "AttributeError"
+            and now.answer.text.startswith(lacks)
+            and isinstance(own.answer, Value)
+            for case, trace in self.outcome.evidence.items()
+            for now, own in zip(trace, self.before.evidence.get(case, ()), strict=False)
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,8 @@ class Attempt:
                 unsteady=own.step.function in self.unsteady,
             )  # fmt: skip
             everything.append(evidence)
-            if own.verdict in NAMED and not (again and again.right_in_itself):
+            untold = again and (again.right_in_itself or again.asked_too_much)
+            if own.verdict in NAMED and not untold:
                 failed.append(evidence)
         return failed, everything
 

@@ -33,10 +33,10 @@ def contract_of(contracts: Mapping[str, Any], name: str) -> Contract | None:
     called = members_of(found).get(member) if isinstance(found, type) else None
     if called is None:
         return None
-    return getattr(found, member) if called else _attribute
+    return getattr(found, member) if called else attribute
 
 
-def _attribute(self: Any) -> Any:
+def attribute(self: Any) -> Any:
     """What an attribute is asked with: the object alone."""
 
 

@@ -22,6 +22,7 @@ from grader.calls import (
     Value,
 )
 from grader.compare import Difference
+from grader.contracts import attribute
 from grader.model import Case, Verdict
 from grader.plainly import meaning
 from grader.submissions import Submission
@@ -81,6 +82,11 @@ def message_of(answer: Answer, function: str, contract: Any, submission: Submiss
             return (
                 f"{subject} took its whole process down: {answer.detail}. "
                 "What in it could end Python itself?"
+            )
+        case NotSent("method") if contract is attribute:
+            return (
+                f"{subject} is a method in your class, and is read without being called. "
+                "Which line above it would make it a property?"
             )
         case NotSent():
             return (
@@ -189,6 +195,12 @@ def _shown(answer: Answer | None, difference: Difference | None, theirs: bool = 
     if difference is None:
         return words.shown(answer.value)
     return words.shown(difference.expected if theirs else difference.got)
+
+
+def asks_too_much(function: str, of: Sequence[str]) -> str:
+    """What a step says beside its message that cannot be graded beside right objects."""
+    owners = " and ".join(f"`{name}`" for name in of)
+    return f"`{function}` reads what only your own {owners} has; first make that one right."
 
 
 def waits_for(titles: Sequence[str]) -> str:

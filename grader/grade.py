@@ -129,10 +129,13 @@ class Examiner:
         self, outcome: StepOutcome, diagnosis: Diagnosis, again: Again | None
     ) -> StepResult:
         beside = again.asked if again and again.tells_more else ()
+        says = outcome.message
+        if again and again.asked_too_much:
+            says += "\n" + feedback.asks_too_much(outcome.step.function, again.asked)
         return StepResult(
             step=outcome.step, verdict=outcome.verdict,
             points=outcome.step.points if outcome.verdict is Verdict.PASSED else 0,
-            message=outcome.message, diagnoses=diagnosis.alternatives,
+            message=says, diagnoses=diagnosis.alternatives,
             certainty=diagnosis.certainty, case=self._case(outcome, beside), line=outcome.line,
             output=outcome.output, seconds=outcome.seconds,
         )  # fmt: skip

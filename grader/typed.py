@@ -49,11 +49,30 @@ def inputs(
     before: the calls of the same case that came before, which tell what an object has met.
     """
     named = [*zip(_names(call, contract), call.args, strict=False), *call.kwargs.items()]
-    return [
-        (name, _history(value, before) if isinstance(value, Earlier) else words.shown(value))
-        for name, value in named
-        if value is not None
-    ]
+    if call.mode == "read":
+        named = _of_what_was_kept(call, contract, before)
+    return [(name, _told(value, before)) for name, value in named if value is not None]
+
+
+def _of_what_was_kept(
+    call: Call, contract: Contract, before: Sequence[Recorded]
+) -> list[tuple[str, Any]]:
+    """What gave a result that is looked at again: its object, and what that has met since."""
+    kept = earlier_ones(call)
+    if not kept or kept[0].index >= len(before):
+        return []
+    made = before[kept[0].index].call
+    named = zip(_names(made, contract), made.args, strict=False)
+    return [(name, value) for name, value in named if isinstance(value, Earlier)]
+
+
+def _told(value: Any, before: Sequence[Recorded]) -> str:
+    """A value as text, and objects in it by what they have met."""
+    if isinstance(value, Earlier):
+        return _history(value, before)
+    if isinstance(value, (list, tuple)) and earlier_ones(Call("", (value,))):
+        return f"({', '.join(_told(part, before) for part in value)})"
+    return words.shown(value)
 
 
 def _names(call: Call, contract: Contract) -> list[str]:

@@ -16,6 +16,11 @@ SAID = (
     "Which of your lines draws random numbers, or remembers something of an earlier call?",
     "Whoever calls it counts on the formula, which knows neither chance nor what came before.",
 )
+OF_A_CLASS = (
+    "Two new objects of your class, asked the same things, give different answers.",
+    "What do all objects of your class share, or what in it draws random numbers?",
+    "Whoever makes a new object counts on one that has met nothing yet.",
+)
 LOOK_AT, WHY = SAID[1:]
 
 
@@ -25,4 +30,6 @@ def read(
     """What is said of every failed step of a function that was seen to answer otherwise."""
     if not any(step.unsteady for step in steps):
         return {}
-    return {step.step: Misconception(ID, step.function, *SAID) for step in failed}
+    of_a_class = isinstance(atlas.contract(steps[0].function), type)
+    said = OF_A_CLASS if of_a_class else SAID
+    return {step.step: Misconception(ID, step.function, *said) for step in failed}

@@ -130,15 +130,21 @@ def _of_keys(plans: Sequence[Plan]) -> str:
     rows = [(piece, own, seen) for piece in pieces for own, seen in _seen(piece)]
     if all(seen == set(range(own + 1)) for _, own, seen in rows):
         return ""
-    for says, sees in LAWS:
-        if all(seen == set(sees(piece, own)) for piece, own, seen in rows):
-            return f"Fed in pieces, {says}."
+    if not any(seen for _, _, seen in rows):
+        return ""  # NaN, zeros or a mean throughout: no row tells of any key
+    fitting = [
+        says
+        for says, sees in LAWS
+        if all(seen == set(sees(piece, own)) for piece, own, seen in rows)
+    ]
+    if fitting:  # where a case ended early, several may fit: then none of them is known
+        return f"Fed in pieces, {fitting[0]}." if len(fitting) == 1 else ""
     ahead = max(max(seen, default=own) - own for _, own, seen in rows)
     if all(seen == set(range(min(own + 1 + ahead, piece.end))) for piece, own, seen in rows):
         return f"Inside a piece a query sees {words.count(ahead, 'key')} after its own."
     most = max(len(seen) for _, _, seen in rows)
     if all(seen == set(range(max(0, own + 1 - most), own + 1)) for _, own, seen in rows):
-        return f"A query sees no more than the last {most} keys."
+        return f"A query sees no more than the last {words.count(most, 'key')}."
     return ""
 
 
@@ -173,10 +179,13 @@ def _of_pieces(plans: Sequence[Plan]) -> str:
     later = [piece for plan in plans for piece in plan[1:]]
     if not all(piece.is_right for piece in first) or not later:
         return ""
-    if not any(piece.is_right for piece in later):
+    goes_on = any(len(plan) > 2 for plan in plans)  # past a piece that is wrong already
+    if goes_on and not any(piece.is_right for piece in later):
         return "Fed in one piece your result is right; in several, all but the first are wrong."
     alone = {piece.is_right for piece in later if piece.end - piece.start == 1}
     together = {piece.is_right for piece in later if piece.end - piece.start > 1}
     if alone == {True} and together == {False}:
         return "A single token after others is right; several at once after others are not."
+    if alone == {False} and together == {True}:
+        return "Several tokens at once after others are right; a single one after others is not."
     return ""

@@ -235,11 +235,14 @@ def test_pieces(student, reference, draw, lengths):
     """
     ours, its, units = student.KVCache(), reference.KVCache(), torch.eye(8)
     start, d_k = 0, 8 if lengths == (8,) else 5
+    got, wanted = [], []
     for n in lengths:
         q, k, v = draw.normal(n, d_k), draw.normal(n, d_k), units[start : start + n]
-        got = student.cached_attention(q, k, v, ours)
-        assert same(got, reference.cached_attention(q, k, v, its))
+        got.append(student.cached_attention(q, k, v, ours))
+        wanted.append(reference.cached_attention(q, k, v, its))
         start += n
+    for piece, right in zip(got, wanted, strict=True):
+        assert same(piece, right)
 
 
 @step(points=1, needs="test_pieces")

@@ -11,7 +11,7 @@ from grader import submissions
 from grader.course import Course
 from grader.grade import Terms, with_examiner
 from grader.model import Certainty, Feedback, Report, StepResult, Verdict
-from grader.probes import plan
+from grader.probes import chance, plan
 from grader.reports.redact import redacted
 from grader.sandbox import open_nursery
 from grader.styles import Restyled
@@ -144,6 +144,50 @@ def test_a_wrong_class_and_a_wrong_function_are_told_apart(graded):
     assert pieces.case.call == "cached_attention(q, k, v, cache) beside a right KVCache"
 
 
+def test_what_is_wrong_in_the_first_piece_alone_is_not_told_of_every_piece(graded):
+    report = graded(LISTS.replace(CAUSAL, f"({CAUSAL}) & bool(start)"))
+    assert "01_cache.looks_ahead_in_its_piece" not in named(list(report.steps))
+
+
+def test_what_only_the_own_class_has_is_no_mistake_of_the_function_that_asks_for_it(graded):
+    wrong = LISTS.replace("zip(*self.pieces)", "zip(*self.pieces[::-1])")
+    asks = wrong.replace("start = len(cache)", "start = len(cache) if cache.pieces else 0")
+    report = graded(asks)
+    (pieces,) = (one for one in report.steps if one.step.id == "test_pieces")
+    assert pieces.verdict is Verdict.FAILED and named([pieces]) == set()
+    assert pieces.message.endswith(
+        "\n`cached_attention` reads what only your own `KVCache` has; first make that one right."
+    )
+    assert "beside" not in pieces.case.call
+
+
+def test_a_misspelt_method_is_an_error_of_the_function_beside_a_wrong_class_too(graded):
+    wrong = LISTS.replace("zip(*self.pieces)", "zip(*self.pieces[::-1])")
+    report = graded(wrong.replace("cache.append(k, v)", "cache.apend(k, v)"))
+    (pieces,) = (one for one in report.steps if one.step.id == "test_pieces")
+    assert pieces.verdict is Verdict.RAISED and "`KVCache` has" not in pieces.message
+
+
+def test_a_property_that_is_a_method_is_told_as_such(graded):
+    message = graded(LISTS.replace("    @property\n", "")).steps[0].message
+    assert message.startswith("`KVCache.is_empty` is a method in your class")
+
+
+def test_what_was_kept_is_told_by_what_its_object_has_met(graded):
+    overwrites = (
+        LISTS.replace(
+            "self.pieces.append((k, v))",
+            "[old.zero_() for old in getattr(self, 'out', ())]; self.pieces.append((k, v))",
+        )
+        .replace("return tuple(", "self.out = tuple(")
+        .replace("zip(*self.pieces))\n", "zip(*self.pieces))\n        return self.out\n")
+    )
+    report = graded(overwrites)
+    (stays,) = (one for one in report.steps if one.step.id == "test_what_it_gave_out_stays")
+    assert stays.case is not None
+    assert stays.case.inputs == (("cache", "KVCache(), then append of (3, 5), of (1, 5)"),)
+
+
 def test_the_failing_case_tells_what_its_object_has_met(graded):
     report = graded(LISTS.replace(CAUSAL, "torch.arange(len(cache)) > own - start"))
     (pieces,) = (one for one in report.steps if one.step.id == "test_pieces")
@@ -155,6 +199,25 @@ def test_the_failing_case_tells_what_its_object_has_met(graded):
 def test_chance_is_seen_where_calls_share_an_object(graded):
     report = graded(LISTS.replace("@ values", "@ values + torch.rand(())"))
     assert named(list(report.steps)) == {"probes.chance"}
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        ("    def __init__(self):\n        self.pieces = []\n", "    pieces = []\n"),
+        (
+            "__init__(self):\n        self.pieces = []",
+            "__init__(self, p=[]):\n        self.pieces = p",
+        ),
+    ],
+    ids=["an attribute of the class", "a default that changes"],
+)
+def test_what_all_objects_of_a_class_share_is_told_as_such(graded, shared):
+    report = graded(LISTS.replace(*shared))
+    own = [one for one in report.steps if one.step.function == "KVCache"]
+    others = [one for one in report.steps if one.step.function == "cached_attention"]
+    assert {together[0].says for one in own for together in one.diagnoses} == {chance.OF_A_CLASS[0]}
+    assert all(one.carried_forward for one in others)
 
 
 def test_a_class_that_is_not_written_yet_holds_up_nothing_that_is_right(graded):

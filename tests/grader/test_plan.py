@@ -110,10 +110,10 @@ def test_it_is_told_whatever_the_lengths_of_the_pieces(law, lengths):
     assert law in told
 
 
-@pytest.mark.parametrize("window", [1, 3, 5])
-def test_a_cache_that_keeps_only_the_last_keys_is_told_with_their_number(window):
+@pytest.mark.parametrize("window, keys", [(1, "1 key"), (3, "3 keys"), (5, "5 keys")])
+def test_a_cache_that_keeps_only_the_last_keys_is_told_with_their_number(window, keys):
     kept = attending(lambda own, start, end, before: range(max(0, own + 1 - window), own + 1))
-    assert says(kept) == f"A query sees no more than the last {window} keys."
+    assert says(kept) == f"A query sees no more than the last {keys}."
 
 
 @pytest.mark.parametrize("ahead, told", [(1, "1 key after"), (2, "2 keys after")])
@@ -128,6 +128,34 @@ def test_a_right_function_is_told_nothing():
 
 def test_another_mistake_than_whom_a_query_sees_is_left_to_others():
     assert says(lambda *parts: right(*parts) ** 2) == ""
+
+
+@pytest.mark.parametrize(
+    "row",
+    [lambda v: v * float("nan"), lambda v: v * 0, lambda v: v * 0 + 1 / LENGTH, torch.ones_like],
+    ids=["NaN", "zeros", "a mean", "ones"],
+)
+def test_rows_that_tell_of_no_key_at_all_are_told_nothing(row):
+    assert says(lambda q, k, v, cache: row(v)) == ""
+
+
+def test_of_cases_that_ended_at_their_first_wrong_piece_no_law_is_told_that_others_fit_too():
+    ends = [(8,), (4, 1), (3, 3), (1, 1)]
+    assert says(attending(SEES["only the keys of its own piece"]), plans=ends) == ""
+    assert says(attending(SEES["does not see the piece right before its own"]), plans=ends) == ""
+    forgets = attending(SEES["only the keys of its own piece"])
+    assert says(forgets, plans=ends, values=VALUES) == ""
+
+
+def test_it_is_told_where_only_single_tokens_after_others_are_wrong():
+    own = attending(SEES["only the keys of its own piece"])
+
+    def alone(q, k, v, cache):
+        return (own if len(q) == 1 else right)(q, k, v, cache)
+
+    assert says(alone) == (
+        "Several tokens at once after others are right; a single one after others is not."
+    )
 
 
 def test_one_plan_that_fits_no_law_silences_all():
