@@ -46,10 +46,7 @@ class Asked:
         if not isinstance(self.contract, type):
             return value
         if type(value) is not Handle:
-            where = f"what `{self.name}()` gives"
-            found = difference(value, Handle(0, self.name), where=where)
-            assert found is not None
-            raise Different(found)
+            raise self._no_object(value)
         return Instance(self.player, self.contract, value)
 
     def kept(self, *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +54,18 @@ class Asked:
 
         A tuple comes part by part, as in `output, state = student.step.kept(x, state)`.
         """
-        return self._ask(args, kwargs, "kept")
+        kept = self._ask(args, kwargs, "kept")
+        for part in kept if type(kept) is tuple else (kept,):
+            if type(part) is not Handle:  # a worker may say anything
+                raise self._no_object(part)
+        return kept
+
+    def _no_object(self, value: Any) -> Different:
+        """What is to be raised where an answer is not the object that was asked for."""
+        where = f"what `{self.name}()` gives"
+        found = difference(value, Handle(0, self.name), where=where)
+        assert found is not None
+        return Different(found)
 
     def again(self, kept: Any) -> Any:
         """What was kept of an earlier result, or a part of that, as it is now."""

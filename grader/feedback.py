@@ -200,7 +200,7 @@ def _shown(answer: Answer | None, difference: Difference | None, theirs: bool = 
 def asks_too_much(function: str, of: Sequence[str]) -> str:
     """What a step says beside its message that cannot be graded beside right objects."""
     owners = " and ".join(f"`{name}`" for name in of)
-    return f"`{function}` reads what only your own {owners} has; first make that one right."
+    return f"`{function}` asks more of {owners} than its contract promises; make that right first."
 
 
 def waits_for(titles: Sequence[str]) -> str:

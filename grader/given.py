@@ -38,6 +38,8 @@ class Given:
     functions: Mapping[str, Callable[..., Any]]
     device: str = "cpu"  # the only one that may be named, beside the CPU
     asked: set[str] = field(default_factory=set)  # since the step began
+    # Bytes of memory when the step began, where that is told: what objects keep counts as well.
+    _held: int | None = field(default_factory=virtual_memory)
     _questions: int = 0
     _bytes: int = 0
     _seconds: float = 0.0
@@ -63,6 +65,7 @@ class Given:
         self._questions, self._bytes, self._seconds = 0, 0, 0.0
         self._journal.clear()
         self._answerer = None
+        self._held = virtual_memory()
 
     def answering(self, name: str) -> Callable[..., Any]:
         """A given function for programs of this process; it is noted where it is called."""
@@ -85,7 +88,7 @@ class Given:
             return {"refused": "arguments that are too large, or on another device"}
         self.asked.add(call.function.partition(".")[0])
         before, started = len(self._journal), time.monotonic()
-        with _bounded_memory(), torch.enable_grad():
+        with _bounded_memory(self._held), torch.enable_grad():
             answer = self._answer(call, question.get("at"))
         self._seconds += time.monotonic() - started
         match answer:
@@ -145,9 +148,8 @@ class Given:
 
 
 @contextlib.contextmanager
-def _bounded_memory() -> Iterator[None]:
-    """The kernel refuses memory beyond some room meanwhile, where it tells how much is held."""
-    held = virtual_memory()
+def _bounded_memory(held: int | None) -> Iterator[None]:
+    """The kernel refuses memory beyond some room above what was held, where that is told."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     if held is None or before[0] != resource.RLIM_INFINITY:
         yield  # not Linux; or somebody has set a limit, which will do

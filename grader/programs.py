@@ -49,13 +49,13 @@ def in_process(namespace: dict[str, Any]) -> Answerer:
         try:
             args, kwargs = exchanged(copied((call.args, call.kwargs)), meant)
             value = measure.MODES[call.mode](function, args, kwargs, **more)
-        except Exception as error:
+            if call.mode == "kept":
+                return Value(objects.kept(value))
+            value = exchanged(value, kept)
+            # What an object gave may change with it later; an answer does not.
+            return Value(copied(value) if objects else value)
+        except Exception as error:  # that of a copy for which no memory is left as well
             return Raised(type(error).__name__, measure.builtin_kind(error), str(error))
-        if call.mode == "kept":
-            return Value(objects.kept(value))
-        value = exchanged(value, kept)
-        # What an object gave may change with it later; an answer does not.
-        return Value(copied(value) if objects else value)
 
     return answer
 

@@ -27,7 +27,7 @@ from grader.errors import CourseFault
 from grader.exchange import Line, WorkerDied
 from grader.given import Given
 from grader.worker import wire
-from grader.worker.parts import copied
+from grader.worker.parts import copied, leaves_in
 from grader.worker.wire import Handle
 
 
@@ -58,24 +58,37 @@ class Player:
 
     def ask(self, call: Call) -> Any:
         """The value a call gives; raises `NoValue` for anything else."""
-        named = with_parts(call, lambda part: part.handle if isinstance(part, Instance) else part)
-        record = with_parts(named, lambda part: self._earlier(part, call.function))
-        args, kwargs = copied((record.args, record.kwargs))
-        recorded = Recorded(replace(record, args=args, kwargs=kwargs), self._answerer(named))
+        asked = with_parts(call, _named)
+        args, kwargs = copied(
+            [self._recordable(part, call.function) for part in (call.args, call.kwargs)]
+        )
+        recorded = Recorded(replace(call, args=args, kwargs=kwargs), self._answerer(asked))
         self.recorded.append(recorded)
         if not isinstance(recorded.answer, Value):
             raise NoValue(self._role, recorded)
         return recorded.answer.value
 
-    def _earlier(self, part: Any, function: str) -> Any:
-        """A handle as the earlier call of this case that gave it; anything else as it is."""
-        if type(part) is not Handle:
+    def _recordable(self, part: Any, function: str) -> Any:
+        """The same with `Earlier` for what an earlier call of this case gave of objects.
+
+        A tuple of objects that is handed on whole stands as one: its length is the answer's.
+        """
+        if not any(type(leaf) in (Handle, Instance) for leaf in leaves_in(part)):
             return part
         for index, recorded in enumerate(self.recorded):
-            path = path_to(part, recorded.answer)
+            path = path_to(_named(part), recorded.answer)
             if path is not None:
                 return Earlier(index, path)
+        if type(part) is dict:
+            return {key: self._recordable(inner, function) for key, inner in part.items()}
+        if type(part) in (list, tuple):
+            return type(part)([self._recordable(inner, function) for inner in part])
         raise CourseFault(f"a step gives `{function}` an object that is another player's")
+
+
+def _named(part: Any) -> Any:
+    """An object by its handle; anything else as it is."""
+    return part.handle if isinstance(part, Instance) else part
 
 
 def over(line: Line, given: Given | None = None) -> Answerer:

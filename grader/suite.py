@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 import torch
 
+from grader import words
 from grader.asked import Asked, Instance
 from grader.compare import Difference, Different, difference, same, same_values
 from grader.operations import LINEAR, SDPA, SOFTMAX
@@ -109,8 +110,9 @@ def raises(function: Asked, kind: type[Exception], *args: Any, **kwargs: Any) ->
     name = function.raised(*args, **kwargs)
     if name == kind.__name__:
         return True
-    came = f"a {name} is raised" if type(name) is str else "nothing is raised"
-    says = f"A {kind.__name__} should be raised here; {came}."
+    came = f"{words.with_article(name)} is raised" if type(name) is str else "nothing is raised"
+    wanted = words.with_article(kind.__name__)
+    says = f"{wanted[0].upper()}{wanted[1:]} should be raised here; {came}."
     raise Different(Difference("exception", says, name, kind.__name__))
 
 

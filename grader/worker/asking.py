@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import torch
 
@@ -18,11 +19,15 @@ from grader.worker.wire import Handle
 
 Question = dict[str, Any]
 Ask = Callable[[Question], dict[str, Any]]
+NO_CLASSES: Mapping[str, type] = MappingProxyType({})
 HANDLE = "_handle_of_the_grader"  # an attribute of objects that stand in for the grader's
 
 
-def asking(name: str, ask: Ask) -> Callable[..., Any]:
-    """A function that asks for its value wherever it is called."""
+def asking(name: str, ask: Ask, classes: Mapping[str, type] = NO_CLASSES) -> Callable[..., Any]:
+    """A function that asks for its value wherever it is called.
+
+    classes: those whose objects stand for the grader's, where it gives some.
+    """
 
     def asked(*args: Any, **kwargs: Any) -> Any:
         arguments = {**{str(place): arg for place, arg in enumerate(args)}, **kwargs}
@@ -33,6 +38,7 @@ def asking(name: str, ask: Ask) -> Callable[..., Any]:
                 paths.setdefault(id(tensor), (path, tensor))
         question: Question = {"function": name, "mode": "value", "args": args, "kwargs": kwargs}
         value, question["at"] = _reply(ask, {**question, "cotangent": None})
+        value = exchanged(value, lambda part: _as_object(part, classes))
         if paths and any(tensor.is_floating_point() for tensor in tensors_in(value)):
             value = _joined(value, ask, question, dict(paths.values()))
         if any(True for _ in tensors_in(arguments)):
@@ -43,19 +49,26 @@ def asking(name: str, ask: Ask) -> Callable[..., Any]:
     return asked
 
 
-def asking_class(name: str, members: Mapping[str, bool], ask: Ask, module: str) -> type:
+def asking_class(
+    name: str, members: Mapping[str, bool], ask: Ask, module: str,
+    classes: Mapping[str, type] = NO_CLASSES,
+) -> type:  # fmt: skip
     """A class of this module whose objects ask for whatever they are asked.
 
-    members: what its objects have, and of each whether it is a method.
+    members: what its objects have, and of each whether it is a method. classes: as in `asking`.
     """
     made = asking(name, ask)
 
     def begin(self: object, *args: Any, **kwargs: Any) -> None:
         setattr(self, HANDLE, made(*args, **kwargs))
 
-    body: dict[str, Any] = {"__init__": begin, "__module__": module}
+    def whole(self: object, protocol: object) -> NoReturn:
+        """There is but one object, where it is kept: a copy of this would be no other."""
+        raise AttributeError(f"'{name}' object has no attribute '__reduce_ex__'")
+
+    body: dict[str, Any] = {"__init__": begin, "__reduce_ex__": whole, "__module__": module}
     for member, called in members.items():
-        method = _method(asking(f"{name}.{member}", ask))
+        method = _method(asking(f"{name}.{member}", ask, classes))
         body[member] = method if called else property(method)
     return type(name, (), body)
 
@@ -90,6 +103,16 @@ def _as_known(part: Any) -> Any:
         return str(part)
     handle = getattr(part, HANDLE, None)
     return handle if type(handle) is Handle else part
+
+
+def _as_object(part: Any, classes: Mapping[str, type]) -> Any:
+    """An object that stands for the grader's where its handle came; anything else as it is."""
+    kind = classes.get(part.type_name) if type(part) is Handle else None
+    if kind is None:
+        return part
+    thing: object = object.__new__(kind)
+    setattr(thing, HANDLE, part)
+    return thing
 
 
 def _joined(value: Any, ask: Ask, question: Question, paths: dict[str, torch.Tensor]) -> Any:

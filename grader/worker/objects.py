@@ -57,7 +57,7 @@ def function_named(namespace: Mapping[str, Any], name: str, mode: str) -> Functi
 
 
 def _method(name: str) -> Function:
-    def call(thing: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(thing: Any, /, *args: Any, **kwargs: Any) -> Any:
         return getattr(thing, name)(*args, **kwargs)
 
     return call

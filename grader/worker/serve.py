@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import linecache
 import os
 import socket
@@ -124,11 +125,13 @@ def _load(bench: Bench, request: Message) -> Message:
     bench.module = module
     with bench.traps.watching():
         exec(compile(source, bench.path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+    classes: dict[str, type] = {}
     for given, members in request.get("given", {}).items():
-        stand_in = asking(given, bench.asks)
-        if members is not None:
-            stand_in = asking_class(given, members, bench.asks, name)
-        module.__dict__[given] = stand_in
+        if members is None:
+            module.__dict__[given] = asking(given, bench.asks, classes)
+        else:
+            classes[given] = asking_class(given, members, bench.asks, name, classes)
+    module.__dict__.update(classes)
     return {"value": None}
 
 
@@ -142,10 +145,15 @@ def _call(bench: Bench, request: Message) -> Message:
     member = name.partition(".")[2] if mode != "read" else ""
     more = {"cotangent": request["cotangent"]} if mode == "gradients" else {}
     with bench.traps.watching():
-        if function is None or (member and not hasattr(args[0], member)):
+        if function is None or (member and not _has(args[0], member)):
             return {"missing": name}
         value = measure.MODES[mode](function, args, request["kwargs"], **more)
     return {"value": bench.objects.kept(value) if mode == "kept" else value}
+
+
+def _has(thing: object, member: str) -> bool:
+    """Whether an object has a member; it has a property that raises, which is not asked here."""
+    return inspect.getattr_static(thing, member, None) is not None or hasattr(thing, member)
 
 
 def _flush() -> None:

@@ -552,6 +552,38 @@ def test_a_given_object_may_go_into_a_given_function(stand_in, giving):
     assert len(kept) == 2 and giving.asked == {"Kept", "kept_sum"}
 
 
+def test_an_object_that_a_given_function_gives_is_one_of_the_given_class():
+    giving = Given({"Kept": Kept, "new": lambda room: [Kept(room), room]})
+    ask, classes = over_the_wire(giving), {}
+    members = giving.members["Kept"]
+    assert members is not None
+    classes["Kept"] = asking_class("Kept", members, ask, "submission", classes)
+    kept, room = asking("new", ask, classes)(1)
+    assert type(kept) is classes["Kept"] and room == 1
+    assert kept.append(torch.tensor([2.0])).tolist() == [[4.0]]
+    assert (len(kept), kept.is_full) == (1, True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to count memory by")
+def test_an_answer_that_there_is_no_memory_to_copy_is_refused_as_well():
+    giving = Given({"Kept": Kept, "grow": lambda n: torch.ones(n, 320, 1 << 10)})
+    assert "value" in giving.answer(question("Kept"))
+    assert giving.answer(question("grow", 256))["raised"] == "RuntimeError"
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc to count memory by")
+def test_what_objects_keep_counts_until_the_step_is_over():
+    class Hoard:
+        def __init__(self) -> None:
+            self.kept = torch.ones(200 << 18)
+
+    giving = Given({"Hoard": Hoard})
+    for _ in range(2):
+        giving.begin_step()
+        answers = [giving.answer(question("Hoard")) for _ in range(4)]
+        assert ["raised" in answer for answer in answers] == [False, False, True, True]
+
+
 def test_of_a_given_object_nothing_but_its_contract_is_there(stand_in):
     kept = stand_in()
     for name in ("_forget", "keys", "room"):

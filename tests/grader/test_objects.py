@@ -151,9 +151,20 @@ def test_a_result_may_be_kept_and_looked_at_again(player):
     keys, values = cache.append.again(kept)
     assert keys.tolist() == K.tolist() and values.tolist() == V.tolist()
     last = player.recorded[-1].call
-    given = ((Earlier(1, (0,)), Earlier(1, (1,))),)
-    assert (last.function, last.mode, last.args) == ("KVCache.append", "read", given)
+    assert (last.function, last.mode, last.args) == ("KVCache.append", "read", (Earlier(1),))
     assert cache.append.again(kept[1]).tolist() == V.tolist()
+    assert player.recorded[-1].call.args == (Earlier(1, (1,)),)
+    assert len(cache.append.again([kept[1], kept[0]])) == 2
+    assert player.recorded[-1].call.args == ([Earlier(1, (1,)), Earlier(1, (0,))],)
+
+
+@pytest.mark.parametrize("forged", [K, (K, V), [Handle(0, "KVCache")], None])
+def test_what_is_kept_comes_back_by_handles_and_by_nothing_else(contracts, forged):
+    """Or the record would hold what a worker made up, and others would be asked with it."""
+    said = iter([Value(Handle(0, "KVCache")), Value(forged)])
+    cache = Player("student", contracts, lambda call: next(said)).KVCache()
+    with pytest.raises(Different, match="What `KVCache.append\\(\\)` gives is"):
+        cache.append.kept(K, V)
 
 
 STATES = """

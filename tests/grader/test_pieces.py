@@ -117,6 +117,12 @@ def test_an_unlisted_plan_is_read_off_the_pieces(graded, hidden, says, nothing):
     assert said(report, "test_pieces") == says
 
 
+@pytest.mark.parametrize("result", ["v * torch.nan", "-v", "torch.zeros_like(v)"])
+def test_numbers_that_tell_of_no_key_are_no_plan(graded, result):
+    report = graded(LISTS.replace("    return torch.softmax", f"    return {result}\n    torch"))
+    assert named(list(report.steps)) == set()
+
+
 def test_in_homework_a_hidden_step_tells_an_unlisted_plan_without_its_number(graded):
     source = LISTS.replace(CAUSAL, f"({CAUSAL}) | (torch.arange(len(cache)) < own - 2)")
     report = graded(source, Feedback.HOMEWORK)
@@ -156,9 +162,20 @@ def test_what_only_the_own_class_has_is_no_mistake_of_the_function_that_asks_for
     (pieces,) = (one for one in report.steps if one.step.id == "test_pieces")
     assert pieces.verdict is Verdict.FAILED and named([pieces]) == set()
     assert pieces.message.endswith(
-        "\n`cached_attention` reads what only your own `KVCache` has; first make that one right."
+        "\n`cached_attention` asks more of `KVCache` than its contract promises; "
+        "make that right first."
     )
     assert "beside" not in pieces.case.call
+
+
+def test_a_copy_of_a_given_object_is_more_than_its_contract_promises(graded):
+    wrong = LISTS.replace("zip(*self.pieces)", "zip(*self.pieces[::-1])")
+    tries = wrong.replace("import torch\n", "import copy\nimport torch\n", 1).replace(
+        "start = len(cache)", "start = len(copy.deepcopy(cache))"
+    )
+    (pieces,) = (one for one in graded(tries).steps if one.step.id == "test_pieces")
+    assert pieces.verdict is Verdict.FAILED and named([pieces]) == set()
+    assert "more of `KVCache` than its contract" in pieces.message
 
 
 def test_a_misspelt_method_is_an_error_of_the_function_beside_a_wrong_class_too(graded):
@@ -226,7 +243,8 @@ def test_a_class_that_is_not_written_yet_holds_up_nothing_that_is_right(graded):
     report = graded(f"import torch\n{unwritten}\n{right}")
     verdicts = {one.step.id: one.verdict for one in report.steps}
     assert verdicts["test_what_it_gave_out_stays"] is Verdict.NOT_STARTED
-    assert verdicts["test_pieces"] is Verdict.PASSED and verdicts["test_a_gradient"]
+    assert verdicts["test_pieces"] is Verdict.PASSED
+    assert verdicts["test_a_gradient"] is Verdict.PASSED
     assert {one.step.function for one in report.steps if one.carried_forward} == {
         "cached_attention"
     }
@@ -236,6 +254,12 @@ def test_a_method_that_is_missing_is_told_with_its_class(graded):
     report = graded(LISTS.replace("def is_empty", "def is_void"))
     message = next(one.message for one in report.steps if one.verdict is not Verdict.PASSED)
     assert message == "An object of your class `KVCache` has no `is_empty`."
+
+
+def test_a_property_that_raises_is_there_all_the_same(graded):
+    report = graded(LISTS.replace("return not self.pieces", "return not self.peaces"))
+    assert report.steps[0].verdict is Verdict.RAISED
+    assert report.steps[0].message.startswith("`KVCache.is_empty` raised AttributeError")
 
 
 def test_a_wrong_result_of_a_method_is_shown_at_the_method(graded):
