@@ -71,6 +71,12 @@ class Asked:
         """What was kept of an earlier result, or a part of that, as it is now."""
         return self.player.ask(Call(self.name, (kept,), {}, "read"))
 
+    def as_it_is(self, argument: Any) -> Any:
+        """An argument as one may see it: what was kept by its value, an object by its handle."""
+        if isinstance(argument, Instance):
+            return argument.handle
+        return self.again(argument) if type(argument) is Handle else argument
+
     def gradients(self, *args: Any, cotangent: Any, **kwargs: Any) -> dict[str, Any]:
         """The vector-Jacobian product: a gradient or None per floating-point argument.
 

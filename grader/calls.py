@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grader.worker.parts import exchanged, leaves_in
+from grader.worker.parts import exchanged, leaves_in, with_paths
 
 Path = tuple[int | str, ...]  # of places in lists and tuples, and of keys
 
@@ -112,6 +112,15 @@ def with_parts(call: Call, change: Callable[[Any], Any]) -> Call:
 def earlier_ones(call: Call) -> list[Earlier]:
     """What earlier calls gave that this one is asked with, in order."""
     return [leaf for leaf in leaves_in([call.args, call.kwargs]) if type(leaf) is Earlier]
+
+
+def of_what_was_given(call: Call, answer: Answer) -> Answer:
+    """An answer without the gradients of what is inside an object: its form is its maker's own."""
+    if call.mode != "gradients" or not isinstance(answer, Value) or type(answer.value) is not dict:
+        return answer
+    given = {str(place): part for place, part in enumerate(call.args)} | call.kwargs
+    paths = dict(with_paths(given))
+    return Value({path: found for path, found in answer.value.items() if path in paths})
 
 
 def path_to(part: object, answer: Answer) -> Path | None:

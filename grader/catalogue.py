@@ -92,9 +92,10 @@ def entry_of(course: Course, wanted: str) -> tuple[str, str]:
     Raises `UsageFault` for an id that is none, with the nearest.
     """
     known = sections(course)
-    name = wanted.strip().strip("`[]").lower()
-    found = [one for one in known if name in (one, _short(one))]
-    found = found or [one for one in known if name == one.partition(".")[2]]
+    name = wanted.strip().strip("`[]")
+    low = name.lower()
+    found = [one for one in known if low in (one.lower(), _short(one).lower())]
+    found = found or [one for one in known if low == one.partition(".")[2].lower()]
     if len(found) == 1:
         return found[0], known[found[0]]
     if found:

@@ -75,8 +75,10 @@ def difference(
         names = named or [f"part {i} of {where}" for i in range(len(expected))]
         return next(_differences(zip(names, got, expected, strict=True), values_only), None)
     if isinstance(expected, dict):
-        if type(got) is not dict or got.keys() != expected.keys():
+        if type(got) is not dict:
             return _unlike("structure", where, got, expected)
+        if got.keys() != expected.keys():
+            return _other_keys(where, got, expected)
         entries = ((_quoted(key), got[key], expected[key]) for key in expected)
         return next(_differences(entries, values_only), None)
     if type(got) is not type(expected):
@@ -119,6 +121,14 @@ def _unlike(kind: str, where: str, got: Any, expected: Any) -> Difference:
     if type(got) is list and type(expected) is tuple:
         says += " Return its parts with commas between them, without brackets."
     return Difference(kind, says, got, expected)
+
+
+def _other_keys(where: str, got: dict[str, Any], expected: dict[str, Any]) -> Difference:
+    lacking = [key for key in expected if key not in got]
+    key = _quoted(str(lacking[0] if lacking else next(key for key in got if key not in expected)))
+    says = f"{_upper(where)} has {'no' if lacking else 'a part'} {key}, "
+    says += "which was expected." if lacking else "which was not expected."
+    return Difference("structure", says, got, expected)
 
 
 def _upper(text: str) -> str:

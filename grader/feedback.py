@@ -38,7 +38,7 @@ VERDICTS = MappingProxyType(
     }
 )
 # How torch and Python say that there was no memory; a hint for the wording, worth no points.
-MEMORY_WORDS = ("can't allocate memory", "out of memory", "bad_alloc")
+MEMORY_WORDS = ("can't allocate memory", "out of memory", "bad_alloc", "Unable to allocate")
 # And how torch says that it has no such operation for a dtype or a kind of tensor.
 UNSUPPORTED_WORDS = ("not implemented for", "Could not run")
 
@@ -48,7 +48,9 @@ def verdict_of(answer: Answer) -> Verdict:
     if isinstance(answer, Died):
         return Verdict(answer.how)
     if isinstance(answer, Raised):
-        if answer.builtin == "MemoryError" or any(w in answer.text for w in MEMORY_WORDS):
+        # Python's own MemoryError says nothing; one with words is raised by somebody's code.
+        bare = answer.builtin == "MemoryError" and not answer.text
+        if bare or any(said in answer.text for said in MEMORY_WORDS):
             return Verdict.OUT_OF_MEMORY
         if _is_unwritten(answer):
             return Verdict.NOT_STARTED

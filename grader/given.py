@@ -18,7 +18,7 @@ import torch
 
 from grader.calls import Answer, Answerer, Call, Raised, Value
 from grader.contracts import contract_of, members_of
-from grader.programs import in_process
+from grader.programs import gradients_through, in_process
 from grader.worker.limits import virtual_memory
 from grader.worker.parts import leaves_in, tensors_in
 from grader.worker.wire import Handle
@@ -89,7 +89,10 @@ class Given:
         self.asked.add(call.function.partition(".")[0])
         before, started = len(self._journal), time.monotonic()
         with _bounded_memory(self._held), torch.enable_grad():
-            answer = self._answer(call, question.get("at"))
+            if question["mode"] == "gradients":
+                answer = self._gradients(call, question.get("at"))
+            else:
+                answer = self._answer(call)
         self._seconds += time.monotonic() - started
         match answer:
             case Value(value):
@@ -98,13 +101,13 @@ class Given:
                 return {"raised": raised.builtin, "text": raised.text[:2000]}
         raise AssertionError(answer)
 
-    def _answer(self, call: Call, at: Any) -> Answer:
-        """What the reference answers; of gradients, as its objects were when it was asked first."""
-        if call.mode == "gradients":
-            afresh = in_process(dict(self.functions))
-            for earlier in self._journal[: at if type(at) is int else 0]:
-                afresh(earlier)
-            return afresh(call)
+    def _gradients(self, call: Call, at: Any) -> Answer:
+        """Those of what this call was given, and the calls before it that its objects met."""
+        before = self._journal[: at if type(at) is int and at > 0 else 0]
+        return gradients_through(dict(self.functions), [*before, call])
+
+    def _answer(self, call: Call) -> Answer:
+        """What the reference answers; what concerns an object is noted down."""
         self._answerer = self._answerer or in_process(dict(self.functions))
         answer = self._answerer(call)
         value = answer.value if isinstance(answer, Value) else None
@@ -116,15 +119,14 @@ class Given:
         """The question as a call of something that is given, or None."""
         match question:
             case {
-                "function": str(name), "mode": "value" | "gradients" as mode,
+                "function": str(name), "mode": "value" | "gradients",
                 "args": tuple(args), "kwargs": dict(kwargs), "cotangent": cotangent,
             } if contract_of(self.functions, name):  # fmt: skip
                 owner, dot, member = name.partition(".")
                 if dot and not (args and type(args[0]) is Handle):
                     return None  # a method of something else than an object
                 members = self.members[owner]
-                if dot and members and not members[member]:
-                    mode = "attribute"
+                mode = "attribute" if dot and members and not members[member] else "value"
                 return Call(name, args, kwargs, mode, cotangent)
         return None
 
@@ -142,9 +144,17 @@ class Given:
             and all(
                 leaf.partition(":")[0] in ("cpu", self.device)
                 for leaf in leaves
-                if isinstance(leaf, str)
+                if isinstance(leaf, str) and _names_a_device(leaf)
             )
         )
+
+
+def _names_a_device(text: str) -> bool:
+    try:
+        torch.device(text)
+    except RuntimeError:
+        return False  # the name of something else, as of a sequence
+    return True
 
 
 @contextlib.contextmanager

@@ -121,6 +121,12 @@ def public_methods(node: ast.ClassDef) -> list[ast.FunctionDef]:
     return [m for m in methods if m.name[0] != "_" or m.name.endswith("__")]
 
 
+def public_fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
+    """The public attributes that are declared in a class's body, as in `position: int`."""
+    fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+    return [f for f in fields if isinstance(f.target, ast.Name) and f.target.id[0] != "_"]
+
+
 def names_in(part: ast.AST) -> set[str]:
     """The plain names that a piece of code mentions."""
     return {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}

@@ -8,16 +8,14 @@ from __future__ import annotations
 import ast
 import builtins
 import io
-import os
 import re
 import sys
 import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from grader.errors import CourseFault, UsageFault
+from grader.errors import CourseFault
 from grader.outline import (
     Definition,
     Import,
@@ -26,6 +24,7 @@ from grader.outline import (
     definitions,
     names_in,
     parsed,
+    public_fields,
     public_methods,
 )
 
@@ -102,10 +101,18 @@ def _stub_of(node: Definition, solution: Source, owner: str = "") -> str:
         says = f"{node.name} has no docstring, and a learner nothing to go by"
         raise CourseFault(f"{solution.file}:{node.lineno}: {says}")
     if isinstance(node, ast.ClassDef):
+        fields = [f"{margin}{_line_of(one, solution)}" for one in public_fields(node)]
         methods = [_stub_of(method, solution, node.name + ".") for method in public_methods(node)]
-        return "\n".join([*parts, *(f"\n{method}" for method in methods)])
+        return "\n".join([*parts, *([""] if fields else []), *fields, *(f"\n{m}" for m in methods)])
     body = f'{margin}raise NotImplementedError("Write {owner}{node.name} here.")'
     return "\n".join([*parts, body])
+
+
+def _line_of(node: ast.AnnAssign, solution: Source) -> str:
+    """An attribute as it is declared, without its value, with the comment behind it."""
+    line = solution.text.split("\n")[(node.end_lineno or node.lineno) - 1]
+    _, hash_, comment = line.encode()[node.end_col_offset or 0 :].decode().partition("#")
+    return _declared(node) + (f"  # {comment.strip()}" if hash_ else "")
 
 
 def _forms(node: Definition) -> Iterator[str]:
@@ -133,7 +140,9 @@ def _opening(node: Definition, solution: Source) -> str:
 def _check_signature(node: Definition, known: set[str], solution: Source) -> None:
     """Raise `CourseFault` for a name that the signature uses and the stub will not have."""
     functions = public_methods(node) if isinstance(node, ast.ClassDef) else [node]
-    parts: list[ast.AST] = [*node.bases] if isinstance(node, ast.ClassDef) else []
+    parts: list[ast.AST] = []
+    if isinstance(node, ast.ClassDef):
+        parts += [*node.bases, *(field.annotation for field in public_fields(node))]
     for function in functions:
         parts += [function.args, *([function.returns] if function.returns else [])]
     for name in sorted(set().union(*map(names_in, parts)) - known):
@@ -175,40 +184,6 @@ def _segment(solution: Source, node: ast.AST) -> str:
 
 
 # -- a learner's file --------------------------------------------------------------
-
-
-def restore(path: Path, stub: str) -> Path | None:
-    """Make `path` the fresh stub; what was there is moved to a name of its own, returned.
-
-    None where nothing was there, `path` itself where it already is that stub. Raises
-    `UsageFault` where files cannot be written; nothing is lost then either.
-    """
-    kept = None
-    try:
-        if path.is_file() and path.read_bytes() == stub.encode():
-            return path
-        if os.path.lexists(path):
-            kept = _moved_aside(path)
-        with path.open("xb") as file:  # never over what an editor may have saved meanwhile
-            file.write(stub.encode())
-    except OSError as error:
-        where = f"; what was in it is in {kept}" if kept else ""
-        raise UsageFault(f"{path} cannot be made afresh: {error.strerror}{where}") from None
-    return kept
-
-
-def _moved_aside(path: Path) -> Path:
-    """Move a file to the next free name beside it, taken first so that nobody else gets it."""
-    number = 1
-    while os.path.lexists(kept := path.with_name(f"{path.stem}.kept-{number}{path.suffix}")):
-        number += 1
-    kept.open("xb").close()
-    try:
-        os.replace(path, kept)
-    except OSError:
-        kept.unlink()
-        raise
-    return kept
 
 
 def untouched(source: str, functions: Iterable[str]) -> frozenset[str]:
@@ -253,11 +228,19 @@ def _parted(there: Definition | None, wanted: Definition, name: str) -> Iterator
     if ast.get_docstring(there) != ast.get_docstring(wanted):
         yield f"the docstring of {name} is another"
     if isinstance(wanted, ast.ClassDef) and isinstance(there, ast.ClassDef):
+        fields = {_declared(field) for field in public_fields(there)}
+        for field in public_fields(wanted):
+            if _declared(field) not in fields:
+                yield f"{name} does not declare {_declared(field)}"
         methods = {method.name: method for method in public_methods(there)}
         for method in public_methods(wanted):
             yield from _parted(methods.get(method.name), method, f"{name}.{method.name}")
     elif _signature(there) != _signature(wanted):
         yield f"the signature of {name} is another"
+
+
+def _declared(field: ast.AnnAssign) -> str:
+    return f"{ast.unparse(field.target)}: {ast.unparse(field.annotation)}"
 
 
 def _signature(node: Definition) -> str:
@@ -291,6 +274,8 @@ def _is_empty(node: ast.stmt) -> bool:
 
 def _does_nothing(statement: ast.stmt) -> bool:
     match statement:
+        case ast.AnnAssign(value=None):
+            return True
         case ast.Pass() | ast.Expr(ast.Constant(str() | builtins.Ellipsis)):
             return True
         case ast.Raise(ast.Name("NotImplementedError") | ast.Call(ast.Name("NotImplementedError"))):

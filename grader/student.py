@@ -20,6 +20,7 @@ from grader.calls import (
     Recorded,
     Trapped,
     Value,
+    of_what_was_given,
     path_to,
     with_parts,
 )
@@ -107,7 +108,7 @@ def over(line: Line, given: Given | None = None) -> Answerer:
         }  # fmt: skip
         objects_of_before = False
         try:
-            return read_answer(line.ask(request, given))
+            return of_what_was_given(call, read_answer(line.ask(request, given)))
         except WorkerDied as died:
             return Died(died.how, died.detail, died.by_the_wall)
         except wire.WireError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from grader import words
-from grader.asked import Asked, Instance
+from grader.asked import Asked
 from grader.compare import Difference, Different, difference, same, same_values
 from grader.operations import LINEAR, SDPA, SOFTMAX
 
@@ -89,8 +90,8 @@ def odd_forms(*tensors: torch.Tensor) -> Iterator[list[torch.Tensor]]:
 
 def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
     """Whether the arguments are as they were after the call; raises `Different`."""
-    given, after = [*args, *kwargs.values()], function.arguments_after(*args, **kwargs)
-    before = [part.handle if isinstance(part, Instance) else part for part in given]
+    before = [function.as_it_is(part) for part in (*args, *kwargs.values())]
+    after = function.arguments_after(*args, **kwargs)
     if type(after) is not list or len(after) != len(before):
         return same(after, before)  # a worker may say anything
     names = function.names_of(*args, **kwargs)
@@ -106,13 +107,18 @@ def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
 
 
 def raises(function: Asked, kind: type[Exception], *args: Any, **kwargs: Any) -> bool:
-    """Whether it raises an exception of this builtin type; raises `Different`."""
+    """Whether it raises an exception of this builtin type, or of one derived from it.
+
+    Raises `Different`.
+    """
     name = function.raised(*args, **kwargs)
-    if name == kind.__name__:
+    found = vars(builtins).get(name) if type(name) is str else None  # a worker may say anything
+    came = found if isinstance(found, type) else None
+    if came is not None and issubclass(came, kind):
         return True
-    came = f"{words.with_article(name)} is raised" if type(name) is str else "nothing is raised"
+    said = f"{words.with_article(came.__name__)} is raised" if came else "nothing is raised"
     wanted = words.with_article(kind.__name__)
-    says = f"{wanted[0].upper()}{wanted[1:]} should be raised here; {came}."
+    says = f"{wanted[0].upper()}{wanted[1:]} should be raised here; {said}."
     raise Different(Difference("exception", says, name, kind.__name__))
 
 

@@ -92,16 +92,26 @@ def _history(thing: Earlier, before: Sequence[Recorded]) -> str:
     """Where an object comes from, and what was done with it: "KVCache(), then append of (4, 3)"."""
     if thing.index >= len(before):
         return "an object"
-    made = before[thing.index].call.function
-    said = [f"part of what {made} returned" if thing.path else f"{made}()"]
+    made = before[thing.index].call
+    said = [f"part of what {made.function} returned" if thing.path else _briefly(made, True)]
     last = ""
     for recorded in before[thing.index + 1 :]:
         call = recorded.call
         if thing not in earlier_ones(call) or call.mode in ("attribute", "read"):
             continue
-        name = call.function.rpartition(".")[2]
+        name = _briefly(call)
         sizes = [words.shape(tensor) for tensor in tensors_in(list(call.args))][:1]
-        if sizes:
+        if sizes or name.endswith(")"):
             said.append(" of ".join([name, *sizes] if name != last else ["", *sizes]).strip())
         last = name
     return ", ".join(said[:1]) + (f", then {', '.join(said[1:])}" if said[1:] else "")
+
+
+def _briefly(call: Call, made: bool = False) -> str:
+    """What was called, with its plain arguments: "append", "free('a')", "KVCache(3)" made so."""
+    plain = [words.shown(part) for part in call.args if not _has_a_name(part)]
+    plain += [
+        f"{n}={words.shown(part)}" for n, part in call.kwargs.items() if not _has_a_name(part)
+    ]
+    name = call.function.rpartition(".")[2]
+    return f"{name}({', '.join(plain)})" if plain or made else name

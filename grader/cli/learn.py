@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grader import progress, stubs
+from grader import afresh, progress
 from grader.cli.screen import on_terminal, printable, say, show, warn
 from grader.cli.spelling import command
 from grader.course import Course, Exercise, shown
@@ -66,7 +66,7 @@ def reset(folder: Path | None, exercise: str) -> None:
     """Start exercise EX afresh; your file is kept beside it."""
     course = Course.chosen(folder)
     chosen = course.exercise(exercise)
-    kept = stubs.restore(chosen.stub, chosen.fresh_stub)
+    kept = afresh.restore(chosen.stub, chosen.fresh_stub)
     if kept == chosen.stub:
         say(f"{shown(kept)} is a fresh stub already: there is nothing to do.")
     else:

@@ -21,6 +21,7 @@ Question = dict[str, Any]
 Ask = Callable[[Question], dict[str, Any]]
 NO_CLASSES: Mapping[str, type] = MappingProxyType({})
 HANDLE = "_handle_of_the_grader"  # an attribute of objects that stand in for the grader's
+MET = "_met_with_the_grader"  # and what they were given that gathers gradients, by its path
 
 
 def asking(name: str, ask: Ask, classes: Mapping[str, type] = NO_CLASSES) -> Callable[..., Any]:
@@ -30,23 +31,40 @@ def asking(name: str, ask: Ask, classes: Mapping[str, type] = NO_CLASSES) -> Cal
     """
 
     def asked(*args: Any, **kwargs: Any) -> Any:
-        arguments = {**{str(place): arg for place, arg in enumerate(args)}, **kwargs}
-        paths: dict[int, tuple[str, torch.Tensor]] = {}
-        for path, tensor in with_paths(arguments):
-            if tensor.requires_grad and torch.is_grad_enabled():
-                # One that is passed twice gets its whole gradient by one path.
-                paths.setdefault(id(tensor), (path, tensor))
-        question: Question = {"function": name, "mode": "value", "args": args, "kwargs": kwargs}
-        value, question["at"] = _reply(ask, {**question, "cotangent": None})
-        value = exchanged(value, lambda part: _as_object(part, classes))
-        if paths and any(tensor.is_floating_point() for tensor in tensors_in(value)):
-            value = _joined(value, ask, question, dict(paths.values()))
-        if any(True for _ in tensors_in(arguments)):
+        things = _stand_ins([args, kwargs])
+        value = _answered(name, ask, args, kwargs, things, classes)
+        if things or any(True for _ in tensors_in([args, kwargs])):
             return value
         return _made(value, [arg for arg in args if isinstance(arg, torch.device)], kwargs)
 
     asked.__name__ = asked.__qualname__ = name
     return asked
+
+
+def _answered(
+    name: str, ask: Ask, args: tuple[Any, ...], kwargs: dict[str, Any], things: list[Any],
+    classes: Mapping[str, type] = NO_CLASSES,
+) -> Any:  # fmt: skip
+    """The value that is asked for, joined to what it was made from: now, or by these objects."""
+    own: dict[int, tuple[str, torch.Tensor]] = {}
+    met: dict[str, torch.Tensor] = {}
+    if torch.is_grad_enabled():
+        arguments = {**{str(place): arg for place, arg in enumerate(args)}, **kwargs}
+        for path, tensor in with_paths(arguments):
+            if tensor.requires_grad:
+                # One that is passed twice gets its whole gradient by one path.
+                own.setdefault(id(tensor), (path, tensor))
+        for thing in things:
+            met |= getattr(thing, MET)
+    question: Question = {"function": name, "mode": "value", "args": args, "kwargs": kwargs}
+    value, question["at"] = _reply(ask, {**question, "cotangent": None})
+    value = exchanged(value, lambda part: _as_object(part, classes))
+    if (own or met) and any(tensor.is_floating_point() for tensor in tensors_in(value)):
+        value = _joined(value, ask, question, {**met, **dict(own.values())})
+    met |= {f"{question['at']}:{path}": tensor for path, tensor in own.values()}
+    for thing in [*things, *_stand_ins(value)]:  # what one was given may go on in another
+        setattr(thing, MET, getattr(thing, MET, {}) | met)
+    return value
 
 
 def asking_class(
@@ -57,10 +75,11 @@ def asking_class(
 
     members: what its objects have, and of each whether it is a method. classes: as in `asking`.
     """
-    made = asking(name, ask)
 
     def begin(self: object, *args: Any, **kwargs: Any) -> None:
-        setattr(self, HANDLE, made(*args, **kwargs))
+        setattr(self, MET, {})
+        things = [self, *_stand_ins([args, kwargs])]
+        setattr(self, HANDLE, _answered(name, ask, args, kwargs, things))
 
     def whole(self: object, protocol: object) -> NoReturn:
         """There is but one object, where it is kept: a copy of this would be no other."""
@@ -95,6 +114,19 @@ def _reply(ask: Ask, question: Question) -> tuple[Any, int]:
             raise (error if known else RuntimeError)(text)
         case reply:
             raise RuntimeError(f"the grader did not answer: {reply.get('refused')}")
+
+
+def _stand_ins(part: Any) -> list[Any]:
+    """The objects among arguments that stand in for the grader's, each once."""
+    found: dict[int, Any] = {}
+
+    def look(one: Any) -> Any:
+        if type(getattr(one, HANDLE, None)) is Handle:
+            found[id(one)] = one
+        return one
+
+    exchanged(part, look)
+    return list(found.values())
 
 
 def _as_known(part: Any) -> Any:

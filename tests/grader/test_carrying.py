@@ -598,10 +598,22 @@ def test_gradients_through_an_object_are_those_of_its_state_at_that_call(stand_i
     early = kept.append(first)
     late = kept.append(second)
     (early.sum() + 10 * late.sum()).backward()
-    # By itself: what an earlier call was given is no argument of a later one.
-    assert first.grad is not None and first.grad.tolist() == [6.0]
+    # By its own row, and by that which the later call gives of it once more.
+    assert first.grad is not None and first.grad.tolist() == [66.0]
     assert second.grad is not None and second.grad.tolist() == [100.0]
     assert len(kept) == 2  # asking for gradients appends nothing
+
+
+def test_what_was_given_by_name_to_an_object_has_its_gradient_too(stand_in):
+    kept = stand_in()
+    first = torch.tensor([3.0], requires_grad=True)
+    kept.append(k=first, scale=2.0)
+    last = torch.tensor([1.0], requires_grad=True)
+    with torch.no_grad():
+        kept.append(torch.ones(1))
+    kept.append(last).sum().backward()
+    assert first.grad is not None and first.grad.tolist() == [12.0]
+    assert last.grad is not None and last.grad.tolist() == [2.0]
 
 
 @pytest.mark.parametrize(
@@ -651,3 +663,10 @@ def test_gradients_at_an_odd_place_are_still_only_gradients(giving, at):
     asked = question("Kept.append", handle, torch.ones(1), mode="gradients")
     answer = giving.answer(asked | {"cotangent": torch.ones(1, 1), "at": at})
     assert set(answer) <= {"value", "raised", "text", "at"}
+
+
+def test_an_argument_may_be_a_text_that_names_no_device():
+    given = Given({"named": lambda name, x: x})
+    for name, refused in (("a", False), ("chapter 3", False), ("meta", True), ("cuda:1", True)):
+        reply = given.answer(question("named", name, torch.ones(2)))
+        assert ("refused" in reply) is refused, name

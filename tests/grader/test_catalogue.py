@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,10 @@ def test_the_page_is_not_stale_and_the_command_would_say_so(tmp_path):
     assert text != solution.read_text(encoding="utf-8")
     solution.write_text(text, encoding="utf-8")
     assert typed(small, "author", "catalogue", "--check").exit_code == 1
+
+
+def test_a_class_is_found_by_its_name_however_it_is_spelt(small):
+    of_a_class = replace(SCALE, id="02_scores.KeepsAll")
+    (small.root / PAGE).write_text(page([TWIN, of_a_class]), encoding="utf-8")
+    for wanted in ("02.KeepsAll", "[02_scores.KeepsAll]", "keepsall"):
+        assert entry_of(small, wanted)[0] == "02_scores.KeepsAll"

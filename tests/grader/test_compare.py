@@ -172,3 +172,11 @@ def test_an_infinity_is_no_number_however_large_those_beside_it_are():
     expected = torch.tensor([1.0, torch.finfo(torch.float64).min], dtype=torch.float64)
     assert difference(expected.clone(), expected) is None
     assert difference(torch.tensor([1.0, -math.inf], dtype=torch.float64), expected) is not None
+
+
+def test_what_a_dict_lacks_or_has_too_much_is_named():
+    for got, says in (
+        ({"a": 1}, "The result has no `b`, which was expected."),
+        ({"a": 1, "b": 1, "c": 1}, "The result has a part `c`, which was not expected."),
+    ):
+        assert difference(got, {"a": 1, "b": 1}).says == says

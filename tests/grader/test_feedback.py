@@ -31,6 +31,8 @@ def said(answer, function="softmax") -> str:
     [
         (Raised("Odd", "ValueError", "no"), Verdict.RAISED),
         (Raised("E", "MemoryError", ""), Verdict.OUT_OF_MEMORY),
+        (Raised("E", "MemoryError", "no page is free"), Verdict.RAISED),  # the learner's own
+        (Raised("E", "MemoryError", "Unable to allocate 8.00 GiB"), Verdict.OUT_OF_MEMORY),
         (Raised("E", "RuntimeError", "can't allocate memory: you tried"), Verdict.OUT_OF_MEMORY),
         (Raised("E", "NotImplementedError", ""), Verdict.NOT_STARTED),
         (Died("timed_out", "x"), Verdict.TIMED_OUT),

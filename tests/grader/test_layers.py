@@ -19,7 +19,7 @@ LAYERS = (
     ("patterns.near", "patterns.places", "patterns.sums", "patterns.gaps", "patterns.amounts",
      "patterns.forms", "patterns.moves", "patterns.shapes", "patterns", "compare", "calls",
      "contracts", "asked", "suite"),
-    ("config", "outline", "lessons", "stubs", "shapes", "course", "reference", "bank",
+    ("config", "outline", "lessons", "stubs", "afresh", "shapes", "course", "reference", "bank",
      "programs", "submissions", "scopes", "rules", "progress", "affinity", "sandbox", "given",
      "exchange",
      "student", "seats", "plainly", "typed", "feedback", "catalogue", "reports", "doctor"),
@@ -36,7 +36,7 @@ ORDER = [name for layer in LAYERS for name in layer]
 KNOW_PYTEST = {"plugin", "suite", "grade"}
 KNOW_CLICK = {"cli", "errors"}
 FREE_OF_TORCH = {
-    "errors", "model", "operations", "config", "outline", "lessons", "stubs", "course",
+    "errors", "model", "operations", "config", "outline", "lessons", "stubs", "afresh", "course",
     "submissions", "scopes", "rules", "progress", "reports", "doctor", "affinity", "cli",
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from grader.sandbox import open_nursery
 from grader.seats import Rules, WorkerSeat
 from grader.student import NoValue, Player
 from grader.submissions import of_bytes
+from grader.suite import leaves_arguments_alone, raises
 from grader.worker.objects import Objects, function_named
 from grader.worker.wire import Handle
 
@@ -330,3 +331,76 @@ def test_an_object_that_was_never_given_is_no_argument():
     answer = in_process({"f": lambda x: x})
     assert isinstance(answer(Call("f", (Handle(5, "Cache"),))), Raised)
     assert isinstance(answer(Call("f", (5,))), Value)
+
+
+FULL = """
+class Full(MemoryError):
+    pass
+
+class KVCache:
+    def append(self, k, v):
+        raise Full("no page is free")
+
+    def __len__(self):
+        raise NotImplementedError
+
+def cached_attention(q, k, v, cache):
+    return q
+"""
+
+
+def test_an_exception_of_the_contract_may_be_asked_for(seat_of, contracts):
+    mine = Player("student", contracts, seat_of(FULL).answerer())
+    cache = mine.KVCache()
+    for kind in (MemoryError, Exception):
+        assert raises(cache.append, kind, K, V)
+    with pytest.raises(Different) as other:
+        raises(cache.append, KeyError, K, V)
+    assert str(other.value) == "A KeyError should be raised here; a MemoryError is raised."
+    with pytest.raises(Different) as none:
+        raises(mine.cached_attention, KeyError, K, K, V, cache)
+    assert str(none.value) == "A KeyError should be raised here; nothing is raised."
+    with pytest.raises(NoValue):  # what is not written yet raises nothing of the contract's
+        raises(cache.__getattr__("__len__"), NotImplementedError)
+
+
+LEFT_ALONE = """
+def step(x, state=None):
+    {old}
+    return x, {new}
+"""
+
+
+@pytest.mark.parametrize(
+    "old, new, kept_alone",
+    [
+        ("", "(x, [x])", True),
+        ("", "{'x': x}", True),
+        ("state and state.append(x)", "state or [x]", False),
+        ("state and state['x'].zero_()", "{'x': x}", False),
+    ],
+)
+def test_a_state_of_any_form_is_an_argument_to_be_left_alone(seat_of, old, new, kept_alone):
+    def step(x, state=None):
+        """The contract."""
+
+    mine = Player(
+        "student", {"step": step}, seat_of(LEFT_ALONE.format(old=old, new=new)).answerer()
+    )
+    _, state = mine.step.kept(K)
+    if kept_alone:
+        assert leaves_arguments_alone(mine.step, 2 * K, state)
+        return
+    with pytest.raises(Different, match="`state`"):
+        leaves_arguments_alone(mine.step, 2 * K, state)
+
+
+@pytest.mark.parametrize("new", ["x", "(x, x)", "{'x': x}", "[(x, x)]"])
+def test_gradients_are_of_what_was_given_whatever_form_a_state_has(seat_of, new):
+    def step(x, state=None):
+        """The contract."""
+
+    mine = Player("student", {"step": step}, seat_of(LEFT_ALONE.format(old="", new=new)).answerer())
+    _, state = mine.step.kept(K)
+    found = mine.step.gradients(K, state, cotangent=(K, None))
+    assert found.keys() == {"the gradient of `x`"}

@@ -274,3 +274,36 @@ def test_an_error_in_a_method_is_told_with_its_line(graded):
     first = report.steps[0]
     assert first.message.startswith("`KVCache.append` raised AttributeError")
     assert first.line == 1 + LISTS[: LISTS.index("self.pieces.append")].count("\n")
+
+
+FORGETS = "self.pieces = [(k, v)]"  # what a wrong class does instead of LISTS's append
+
+
+def test_gradients_flow_through_all_that_a_given_object_met(graded):
+    """One who feeds a right cache token by token keeps every point that is theirs."""
+    wrong_class = LISTS.partition("def cached_attention")[0].replace(
+        "self.pieces.append((k, v))", FORGETS
+    )
+    fed = (
+        "import math\n"
+        + wrong_class
+        + "def cached_attention"
+        + DICTS.partition("def cached_attention")[2]
+    )
+    report = graded(fed)
+    own = [one for one in report.steps if one.step.function == "cached_attention"]
+    assert [one.message for one in own if one.verdict is not Verdict.PASSED] == []
+    assert own[-1].step.id == "test_a_gradient" and own[-1].carried_forward
+
+
+def test_gradients_that_are_cut_off_beside_a_given_object_are_missed(graded):
+    wrong_class = LISTS.partition("def cached_attention")[0].replace(
+        "self.pieces.append((k, v))", FORGETS
+    )
+    cut = LISTS.partition("def cached_attention")[2].replace(
+        "append(k, v)", "append(k.detach(), v)"
+    )
+    report = graded(wrong_class + "def cached_attention" + cut)
+    assert [one.step.id for one in report.steps if one.verdict is Verdict.FAILED][-1] == (
+        "test_a_gradient"
+    )

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from grader.afresh import restore
 from grader.course import Course
 from grader.errors import CourseFault, UsageFault
 from grader.reference import reference_of
-from grader.stubs import Source, derive, drift, restore, untouched
+from grader.stubs import Source, derive, drift, untouched
 
 from .tiny_course import COUNTER, DOUBLE, SCALED_SUM
 
@@ -366,3 +367,32 @@ def test_if_the_stub_cannot_be_written_the_message_says_where_the_old_file_is(
     with pytest.raises(UsageFault, match=r"No space left.*kept-1\.py"):
         restore(path, DOUBLE_STUB)
     assert (tmp_path / "01_double.kept-1.py").read_text() == "mine"
+
+
+DECLARED = '''\
+"""01 · Counter."""
+
+from __future__ import annotations
+
+
+class Counter:
+    """It counts."""
+
+    position: int  # what it has counted
+    _own: int
+
+    def count(self) -> None:
+        """Count one."""
+        self.position += 1
+'''
+
+
+def test_declared_attributes_stand_in_the_stub_and_count_as_nothing_written():
+    source = Source("01_counter", DECLARED, "counter.py")
+    stub = derive(source, "Counter")
+    assert "\n    position: int  # what it has counted\n" in stub and "_own" not in stub
+    assert untouched(stub, ["Counter"]) == {"Counter"}
+    assert drift(stub, source) == ()
+    assert drift(stub.replace("position: int", "pos: int"), source) == (
+        "Counter does not declare position: int",
+    )

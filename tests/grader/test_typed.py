@@ -77,9 +77,9 @@ def test_an_object_is_told_by_the_calls_it_has_met():
     told = dict(inputs(call, contract(call), [*before, *met]))
     assert told == {
         "q": "1  1  1\n1  1  1",
-        "cache": "RollingKVCache(), then attend of (4, 3), of (1, 3), append of (2, 3)",
+        "cache": "RollingKVCache(4), then attend of (4, 3), of (1, 3), append of (2, 3)",
     }
-    assert dict(inputs(call, contract(call), before))["cache"] == "RollingKVCache()"
+    assert dict(inputs(call, contract(call), before))["cache"] == "RollingKVCache(4)"
 
 
 def test_an_object_that_was_part_of_a_result_is_told_by_whose():
