@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import pytest
 
-from grader.bank import Bank
+from grader.bank import Bank, Namespace
 from grader.course import Course, Exercise
 from grader.errors import CourseFault, UsageFault
 from grader.model import Step
@@ -47,13 +47,20 @@ class Cast:
 
 
 CAST = pytest.StashKey[Callable[[str], Cast]]()  # the cast for a suite's file name
+RIGHT = pytest.StashKey[dict[str, "Right"]]()  # the references that were executed, by suite
 
 
 @pytest.fixture
 def cast(request: pytest.FixtureRequest) -> Cast:
     """The players of this case; by default the reference plays both parts."""
-    choose = request.config.stash.get(CAST, None) or _righttwice
-    return choose(str(request.path))
+    stash, suite = request.config.stash, str(request.path)
+    choose = stash.get(CAST, None)
+    if choose:
+        return choose(suite)
+    known = stash.setdefault(RIGHT, {})
+    if suite not in known:
+        known[suite] = Right.of(suite)
+    return known[suite].cast()
 
 
 @pytest.fixture
@@ -87,16 +94,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "step(points, needs, public): a graded step")
 
 
-def _righttwice(suite: str) -> Cast:
-    course = Course.find(Path(suite).parent)
-    exercise = course.exercise(Path(suite).stem.removeprefix("test_"))
-    bank = Bank(course)
-    right = bank.reference(exercise)
-    contracts = {name: right[name] for name in exercise.functions}
-    answerer = in_process(right)
-    seed = course.settings.policy.seed
-    student, reference = (Player(role, contracts, answerer) for role in ("student", "reference"))
-    return Cast(student, reference, seed, "cpu")
+@dataclass(frozen=True)
+class Right:
+    """The reference that a suite is run with where nobody is graded."""
+
+    namespace: Namespace
+    contracts: dict[str, Callable[..., Any]]
+    seed: int
+
+    @classmethod
+    def of(cls, suite: str) -> Right:
+        """The one of a suite's course."""
+        course = Course.find(Path(suite).parent)
+        exercise = course.exercise(Path(suite).stem.removeprefix("test_"))
+        right = Bank(course).reference(exercise)
+        contracts = {name: right[name] for name in exercise.functions}
+        return cls(right, contracts, course.settings.policy.seed)
+
+    def cast(self) -> Cast:
+        """The reference in both parts, each with objects of its own."""
+        student, reference = (
+            Player(role, self.contracts, in_process(self.namespace))
+            for role in ("student", "reference")
+        )
+        return Cast(student, reference, self.seed, "cpu")
 
 
 # -- grading -------------------------------------------------------------------
