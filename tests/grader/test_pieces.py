@@ -62,6 +62,7 @@ def test_right_caches_pass_however_they_are_made(graded, source):
     assert [one.message for one in report.steps if one.verdict is not Verdict.PASSED] == []
 
 
+@pytest.mark.slow
 def test_the_course_of_pieces_keeps_every_promise(course):
     figures = verify(course, course.exercise("01"))
     assert figures.findings == ()
