@@ -235,6 +235,7 @@ class Sitting:
 
     def _index_of(self, found: Difference, case: str, trace: Trace) -> int:
         """The call whose answer a difference speaks of, else the first that is wrong."""
+        # From the last: a number that came back twice may be one and the same object.
         for index, recorded in reversed(list(enumerate(trace))):
             if isinstance(recorded.answer, Value) and _holds(recorded.answer.value, found.got):
                 return index

@@ -102,7 +102,8 @@ def _history(thing: Earlier, before: Sequence[Recorded]) -> str:
         name = _briefly(call)
         sizes = [words.shape(tensor) for tensor in tensors_in(list(call.args))][:1]
         if sizes or name.endswith(")"):
-            said.append(" of ".join([name, *sizes] if name != last else ["", *sizes]).strip())
+            again = name == last and sizes  # then its sizes are enough
+            said.append(f"of {sizes[0]}" if again else " of ".join([name, *sizes]))
         last = name
     return ", ".join(said[:1]) + (f", then {', '.join(said[1:])}" if said[1:] else "")
 

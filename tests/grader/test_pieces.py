@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from grader import submissions
 from grader.course import Course
-from grader.grade import Terms, with_examiner
 from grader.model import Certainty, Feedback, Report, StepResult, Verdict
 from grader.probes import chance, plan
 from grader.reports.redact import redacted
-from grader.sandbox import open_nursery
 from grader.styles import Restyled
 from grader.verify import verify
 
 from . import cache_course
 from .cache_course import DERIVED, DICTS, LISTS
+from .in_workers import Graded, grading
 
-Graded = Callable[..., Report]
 CAUSAL = "torch.arange(len(cache)) > own"  # what LISTS hides
 NOT_ITSELF = "Fed in pieces, a query sees all keys before its own, but not its own."
 
@@ -33,15 +29,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 @pytest.fixture(scope="module")
 def graded(course: Course) -> Iterator[Graded]:
     """Grades a source in workers."""
-    with contextlib.closing(open_nursery("apart")) as nursery:
-
-        def grade(source: str, feedback: Feedback = Feedback.PRACTICE) -> Report:
-            mine = submissions.of_bytes(source.encode(), "mine.py")
-            terms = Terms(2017, feedback, "cpu")
-            return with_examiner(
-                course, course.exercise("01"), terms, lambda one: one.report(mine, nursery)
-            )
-
+    with grading(course) as grade:
         yield grade
 
 
@@ -126,10 +114,10 @@ def test_numbers_that_tell_of_no_key_are_no_plan(graded, result):
 
 def test_in_homework_a_hidden_step_tells_an_unlisted_plan_without_its_number(graded):
     source = LISTS.replace(CAUSAL, f"({CAUSAL}) | (torch.arange(len(cache)) < own - 2)")
-    report = graded(source, Feedback.HOMEWORK)
+    report = graded(source, feedback=Feedback.HOMEWORK)
     assert said(report, "test_pieces") == "A query sees no more than the last 3 keys."
     assert said(redacted(report), "test_pieces") == plan.IN_GENERAL
-    law = graded(LISTS.replace(CAUSAL, f"{CAUSAL} - 1"), Feedback.HOMEWORK)
+    law = graded(LISTS.replace(CAUSAL, f"{CAUSAL} - 1"), feedback=Feedback.HOMEWORK)
     assert said(redacted(law), "test_pieces") == NOT_ITSELF  # there is no number in it
 
 

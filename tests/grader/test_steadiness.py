@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from grader import submissions
 from grader.course import Course
-from grader.grade import Terms, with_examiner
-from grader.model import Feedback, Report, StepResult, Verdict
-from grader.sandbox import open_nursery
+from grader.model import Report, StepResult, Verdict
+
+from .in_workers import Graded, grading
 
 ROOT = Path(__file__).parents[2]
 MASK = """
@@ -24,22 +22,13 @@ def causal_mask(n_q, n_k=None, device=None):
     return torch.ones(n_q, n_k, dtype=torch.bool, device=device).tril(n_k - n_q)
 """
 RIGHT = "    return scores.masked_fill(~mask, float('-inf'))\n"
-Graded = Callable[[str, str], Report]
 
 
 @pytest.fixture(scope="module")
 def graded() -> Iterator[Graded]:
     """Grades a source as an exercise's submission, in workers."""
-    course, terms = Course.open(ROOT), Terms(2017, Feedback.PRACTICE, "cpu")
-    with contextlib.closing(open_nursery("apart")) as nursery:
-
-        def grade(exercise: str, source: str) -> Report:
-            mine = submissions.of_bytes(source.encode(), "mine.py")
-            return with_examiner(
-                course, course.exercise(exercise), terms, lambda one: one.report(mine, nursery)
-            )
-
-        yield grade
+    with grading(Course.open(ROOT)) as grade:
+        yield lambda exercise, source: grade(source, exercise)
 
 
 def of(report: Report, function: str) -> list[StepResult]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from grader import submissions
 from grader.course import Course
-from grader.grade import Terms, with_examiner
-from grader.model import Feedback, Report, Verdict
-from grader.sandbox import open_nursery
+from grader.model import Verdict
 
+from .in_workers import Graded, grading
 from .tiny_course import lay_out
 
 SOLUTION = '''\
@@ -109,18 +106,9 @@ NEIGHBOURS = MINE.replace(
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Report]]:
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graded]:
     """Grades a source in workers."""
-    course = Course.open(lay_out(tmp_path_factory.mktemp("turns"), FILES))
-    terms = Terms(2017, Feedback.PRACTICE, "cpu")
-    with contextlib.closing(open_nursery("apart")) as nursery:
-
-        def grade(source: str) -> Report:
-            mine = submissions.of_bytes(source.encode(), "mine.py")
-            return with_examiner(
-                course, course.exercise("01"), terms, lambda one: one.report(mine, nursery)
-            )
-
+    with grading(Course.open(lay_out(tmp_path_factory.mktemp("turns"), FILES))) as grade:
         yield grade
 
 

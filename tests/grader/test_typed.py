@@ -82,6 +82,13 @@ def test_an_object_is_told_by_the_calls_it_has_met():
     assert dict(inputs(call, contract(call), before))["cache"] == "RollingKVCache(4)"
 
 
+def test_what_is_done_twice_to_an_object_is_told_twice():
+    free = Recorded(Call("RollingKVCache.free", (CACHE, "a")), Value(None))
+    made = Recorded(Call("RollingKVCache", (4,)), Value(Handle(0, "RollingKVCache")))
+    told = dict(inputs(Call("attend", (Q, CACHE)), attend, [made, free, free]))
+    assert told["cache"] == "RollingKVCache(4), then free('a'), free('a')"
+
+
 def test_an_object_that_was_part_of_a_result_is_told_by_whose():
     before = [Recorded(Call("step", (Q,)), Value((Q, Handle(0, "State"))))]
     call = Call("attend", (Q, Earlier(0, (1,))))
