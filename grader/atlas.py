@@ -54,6 +54,7 @@ class Place:
     case: str
     index: int
     trace: Trace  # of the whole case
+    _likes: dict[tuple[Wrongs, bool], bool] = field(default_factory=dict, repr=False)
 
     @property
     def recorded(self) -> Recorded:
@@ -69,6 +70,13 @@ class Place:
     def answer(self) -> Answer:
         """What the submission answered."""
         return self.recorded.answer
+
+    def answered_as(self, wrongs: Wrongs, atlas: Atlas, strict: bool = False) -> bool:
+        """Whether the submission answered as the exercise does with these mistakes in it."""
+        if (wrongs, strict) not in self._likes:
+            wrong, right = atlas.of(wrongs, self), atlas.reference(self)
+            self._likes[wrongs, strict] = self.is_like(wrong, right, strict)
+        return self._likes[wrongs, strict]
 
     def is_like(self, wrong: Answer, right: Answer, strict: bool = False) -> bool:
         """Whether the submission answered as a wrong program does, where `right` is asked for."""
@@ -146,6 +154,12 @@ class Atlas:
     def reference(self, place: Place) -> Answer:
         """What the reference answers to one call of a trace."""
         return self.of((), place)
+
+    def learn(self, wrongs: Wrongs, case: str, trace: Trace) -> None:
+        """Keep what a case of the exercise with these mistakes was seen to answer."""
+        names = tuple(wrong.id for wrong in wrongs)
+        for index, recorded in enumerate(trace):
+            self._answers.setdefault((names, case, index), recorded.answer)
 
     def of(self, wrongs: Wrongs, place: Place) -> Answer:
         """What the exercise answers with these mistakes in it."""

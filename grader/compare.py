@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -30,7 +31,12 @@ class Difference:
     says: str  # one sentence, second person
     got: Any = None
     expected: Any = None
-    pattern: str = ""  # what is right and what is not, as a clause
+    look: Callable[[], str] = str  # for the pattern: it takes longer than all the rest
+
+    @cached_property
+    def pattern(self) -> str:
+        """What is right and what is not, as a clause; "" where nothing can be said."""
+        return self.look()
 
 
 class Different(AssertionError):
@@ -143,7 +149,8 @@ def _of_tensors(
             f"{_upper(where)} has shape {words.shape(got)} "
             f"where {words.shape(expected)} was expected."
         )
-        return Difference("shape", says, got, expected, pattern_of_shapes(got, expected, _agree))
+        look = partial(pattern_of_shapes, got, expected, _agree)
+        return Difference("shape", says, got, expected, look)
     # A meta tensor has no values: one that nobody asked for is a difference of its own.
     meta = "meta" in (got.device.type, expected.device.type)
     if not values_only or meta:
@@ -207,6 +214,8 @@ def _comparable(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _of_values(got: torch.Tensor, expected: torch.Tensor, where: str) -> Difference | None:
+    if got.dtype == expected.dtype and torch.equal(got, expected):
+        return None  # the commonest case, and by far the quickest
     right = agreement(got, expected)
     if right.all():
         return None
@@ -227,5 +236,5 @@ def _of_values(got: torch.Tensor, expected: torch.Tensor, where: str) -> Differe
         near = (ours - theirs).abs() <= 2 * torch.finfo(expected.dtype).eps * ours.abs()
         right &= near | ~ours.isfinite()  # infinities are right or wrong, never near
     # An imaginary part has been made NaN above, which is not what came back.
-    found = "" if got.is_complex() else pattern(theirs, ours, right)
-    return Difference(kind, says, got, expected, found)
+    look = str if got.is_complex() else partial(pattern, theirs, ours, right)
+    return Difference(kind, says, got, expected, look)

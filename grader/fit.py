@@ -33,7 +33,6 @@ class Testimony:
 
     atlas: Atlas
     steps: Sequence[Evidence]
-    _likes: dict[tuple[Wrongs, Place, bool], bool] = field(default_factory=dict)
     _rights: dict[Place, bool] = field(default_factory=dict)
 
     @property
@@ -90,11 +89,7 @@ class Testimony:
 
     def is_like(self, wrongs: Wrongs, place: Place, strict: bool = False) -> bool:
         """Whether a call was answered as these mistakes have it."""
-        key = (wrongs, place, strict)
-        if key not in self._likes:
-            theirs, right = self.atlas.of(wrongs, place), self.atlas.reference(place)
-            self._likes[key] = place.is_like(theirs, right, strict)
-        return self._likes[key]
+        return place.answered_as(wrongs, self.atlas, strict)
 
     def _is_right(self, place: Place) -> bool:
         if place not in self._rights:

@@ -17,6 +17,7 @@ from grader.atlas import Atlas, Place
 from grader.bank import Bank, Namespace
 from grader.calls import Value
 from grader.carrying import Again, Attempt, attempt
+from grader.collected import Collected, with_suite
 from grader.course import Course, Exercise
 from grader.diagnose import Diagnosis, diagnose
 from grader.exchange import Allowance
@@ -31,7 +32,6 @@ from grader.model import (
     Verdict,
 )
 from grader.operations import Operation, kernels_of, names_of
-from grader.plugin import Collected, with_suite
 from grader.rules import PLAIN_IMPORTS, Finding, forbidden_calls
 from grader.sandbox import ISOLATION, Nursery
 from grader.seats import ProgramSeat, Rules, WorkerSeat

@@ -12,11 +12,12 @@ from grader import feedback
 from grader.atlas import Atlas, Place, Trace
 from grader.bank import Namespace
 from grader.calls import Answer, Died, Value
+from grader.collected import CaseOutcome, Collected
 from grader.compare import Difference, Different, difference
 from grader.contracts import contract_of
 from grader.given import Given
 from grader.model import Step, Verdict
-from grader.plugin import CaseOutcome, Cast, Collected
+from grader.plugin import Cast
 from grader.programs import in_process
 from grader.rules import Finding
 from grader.seats import Seat

@@ -102,7 +102,7 @@ def leaves_arguments_alone(function: Asked, *args: Any, **kwargs: Any) -> bool:
                 f"Your function changes one of its arguments, `{name}`: "
                 "the caller's tensor is not as it was."
             )
-            raise Different(Difference("argument", says, found.got, found.expected, found.pattern))
+            raise Different(Difference("argument", says, found.got, found.expected, found.look))
     return True
 
 

@@ -6,22 +6,25 @@ from collections.abc import Iterator
 
 from grader import probes
 from grader.catalogue import Entry, page
-from grader.course import Course
+from grader.course import Course, Exercise
 from grader.grade import Examiner, Terms, with_examiner
 from grader.model import Feedback
+from grader.spread import spread
 from grader.trials import Trial
 
 MEASURED = "Measured"
 MOST_STEPS = 3  # that are listed
 
 
-def catalogue(course: Course) -> str:
+def catalogue(course: Course, jobs: int = 1) -> str:
     """The page of the docs, from the solutions as they are; nothing of a student's is run."""
+    chapters = spread(_chapter, course, course.exercises, jobs)
+    return page([*(entry for chapter in chapters for entry in chapter), *_measured()])
+
+
+def _chapter(course: Course, exercise: Exercise) -> list[Entry]:
     terms = Terms(course.settings.policy.seed, Feedback.PRACTICE, "cpu")
-    entries: list[Entry] = []
-    for exercise in course.exercises:
-        entries += with_examiner(course, exercise, terms, lambda examiner: [*_entries(examiner)])
-    return page([*entries, *_measured()])
+    return with_examiner(course, exercise, terms, lambda examiner: [*_entries(examiner)])
 
 
 def _entries(examiner: Examiner) -> Iterator[Entry]:

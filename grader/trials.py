@@ -7,42 +7,67 @@ import types
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from grader.answers import alike, differs
-from grader.atlas import places
+from grader.atlas import Atlas, Evidence, Wrongs, places
 from grader.calls import Recorded, Value
 from grader.carrying import Attempt
+from grader.diagnose import diagnose
 from grader.grade import Examiner
-from grader.model import Misconception, StepResult, Verdict
+from grader.model import Misconception, Verdict
 
 KILLED = (Verdict.FAILED, Verdict.RAISED)
 MODULE = "attn_grade_trial"  # what a program that is tried goes by while it is
 
 Said = tuple[str, str]  # where, what
+Groups = tuple[Wrongs, ...]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A program that makes one known mistake, and what it was told."""
+    """A program that makes one known mistake, and what became of it."""
 
     wrong: Misconception
     examiner: Examiner
     made: Attempt
-    results: tuple[StepResult, ...]
 
     @classmethod
     def of(cls, examiner: Examiner, wrong: Misconception) -> Trial:
         """Grade a wrong program of the bank in this process."""
-        program = examiner.paper.atlas.bank.variant(examiner.exercise, (wrong,))
-        made = examiner.attempt_of_program(program)
-        return cls(wrong, examiner, made, examiner.results(made))
+        atlas = examiner.paper.atlas
+        made = examiner.attempt_of_program(atlas.bank.variant(examiner.exercise, (wrong,)))
+        for outcome in made.outcomes:
+            for case, trace in outcome.evidence.items():
+                atlas.learn((wrong,), case, trace)
+        return cls(wrong, examiner, made)
 
     @classmethod
     def of_source(cls, examiner: Examiner, wrong: Misconception, source: str) -> Trial:
         """Grade a program of the course's own that makes the same mistake in other words."""
-        made = attempt_of_source(examiner, source)
-        return cls(wrong, examiner, made, examiner.results(made))
+        return cls(wrong, examiner, attempt_of_source(examiner, source))
+
+    @cached_property
+    def _testimony(self) -> tuple[list[Evidence], list[Evidence]]:
+        """The same for every diagnosis: what answers were found to be alike is remembered in it."""
+        return self.made.testimony()
+
+    @cached_property
+    def told(self) -> dict[str, Groups]:
+        """What each failed step is told: the alternatives, each a group of mistakes."""
+        return self._told_by(self.examiner.paper.atlas)
+
+    def _told_by(self, atlas: Atlas) -> dict[str, Groups]:
+        found = diagnose(atlas, *self._testimony)
+        return {step: diagnosis.alternatives for step, diagnosis in found.items()}
+
+    @property
+    def stumbles(self) -> Iterator[Said]:
+        """The steps in which the course itself is at fault, and what it said."""
+        for outcome in map(self.made.own_outcome, self.made.outcomes):
+            if outcome.verdict is Verdict.GRADER_ERROR:
+                yield outcome.step.id, outcome.message
 
     @property
     def kills(self) -> frozenset[str]:
@@ -71,21 +96,20 @@ class Trial:
     @property
     def named(self) -> bool:
         """Whether some step gives it its own name."""
-        return any((self.wrong,) in result.diagnoses for result in self.results)
+        return any((self.wrong,) in groups for groups in self.told.values())
 
     @property
     def uniquely(self) -> bool:
         """Whether it is named, and no other name stands beside, a declared one neither."""
-        told = {group for result in self.results for group in result.diagnoses}
-        return told == {(self.wrong,)}
+        return {group for groups in self.told.values() for group in groups} == {(self.wrong,)}
 
     def other_names(self) -> Iterator[Said]:
         """Each step that tells it another's name, with that name."""
-        for result in self.results:
-            ids = ["+".join(one.id for one in group) for group in result.diagnoses]
+        for step, groups in self.told.items():
+            ids = ["+".join(one.id for one in group) for group in groups]
             others = [one for one in ids if one not in self._mine]
             if others:
-                yield result.step.id, ", ".join(others)
+                yield step, ", ".join(others)
 
     def names_without_it(self) -> Iterator[tuple[str, str, bool]]:
         """The names of others that it is told where the bank does not know it, by step.
@@ -93,13 +117,12 @@ class Trial:
         Beside each whether it is the like mistake of another function, which is told as that
         function's work gone wrong. What is measured is no name of another's.
         """
-        atlas = self.examiner.paper.atlas.without(self.wrong)
-        for result in self.examiner.results(self.made, atlas):
-            for group in result.diagnoses:
+        for step, groups in self._told_by(self.examiner.paper.atlas.without(self.wrong)).items():
+            for group in groups:
                 known = all(one.id in self._mine or one.is_measured for one in group)
                 if not known:
                     names = "+".join(one.id for one in group)
-                    yield result.step.id, names, self._is_the_same(group)
+                    yield step, names, self._is_the_same(group)
 
     def _is_the_same(self, group: tuple[Misconception, ...]) -> bool:
         """Whether mistakes in other functions answer all calls for values as this one does."""

@@ -95,9 +95,8 @@ def _of_trial(trial: Trial) -> Iterator[Said]:
         yield trial.name, "it fails, and is not named"
     for step, others in trial.other_names():
         yield trial.name, f"{step} names it {others}"
-    for result in trial.results:
-        if result.verdict is Verdict.GRADER_ERROR:
-            yield trial.name, f"{result.step.id} stumbles: {result.message}"
+    for step, says in trial.stumbles:
+        yield trial.name, f"{step} stumbles: {says}"
 
 
 def _restyled(examiner: Examiner, own: Sequence[Misconception]) -> tuple[list[Trial], list[Said]]:

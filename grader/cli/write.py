@@ -13,8 +13,15 @@ from grader.cli.spelling import command
 from grader.course import Course, Exercise, source_of
 from grader.errors import EXIT_FAULT, EXIT_NOT_YET
 from grader.reports.escape import encodable
+from grader.spread import processors, spread
 
 FIGURES = Path("docs", "figures.md")
+
+
+_jobs = click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=processors, show_default="one per processor",
+    help="How many exercises are looked at at once.",
+)  # fmt: skip
 
 
 @click.group()
@@ -62,8 +69,11 @@ def new(folder: Path | None, name: str) -> None:
 @click.argument("exercises", nargs=-1)
 @click.option("--draft", is_flag=True, help="Report what is missing, and exit with 0 all the same.")
 @click.option("--write", is_flag=True, help=f"Write the table to {FIGURES} as well.")
+@_jobs
 @click.pass_obj
-def verify(folder: Path | None, exercises: tuple[str, ...], draft: bool, write: bool) -> None:
+def verify(
+    folder: Path | None, exercises: tuple[str, ...], draft: bool, write: bool, jobs: int
+) -> None:
     """Prove that EXERCISES (all, if none is named) keep their promises, with figures."""
     course, chosen = _chosen(folder, exercises)
     if write and chosen != course.exercises:
@@ -74,9 +84,9 @@ def verify(folder: Path | None, exercises: tuple[str, ...], draft: bool, write: 
 
     click.echo(heading())
     measured: list[Figures] = []
-    for exercise in chosen:
-        measured.append(verified(course, exercise))
-        click.echo(row(measured[-1]))
+    for figures in spread(verified, course, chosen, jobs):
+        measured.append(figures)
+        click.echo(row(figures))
     findings = [finding for figures in measured for finding in figures.findings]
     for finding in findings:
         click.echo(f"{finding.exercise}: {finding.where}: {finding.says}")
@@ -90,14 +100,15 @@ def verify(folder: Path | None, exercises: tuple[str, ...], draft: bool, write: 
 
 @author.command("catalogue")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where it is stale.")
+@_jobs
 @click.pass_obj
-def write_catalogue(folder: Path | None, only_check: bool) -> None:
+def write_catalogue(folder: Path | None, only_check: bool, jobs: int) -> None:
     """Write the catalogue of all mistakes that can be named, from the solutions."""
     course = Course.chosen(folder)
     load_torch()
     from grader.survey import catalogue
 
-    text, path = catalogue(course), course.root / catalogue_page
+    text, path = catalogue(course, jobs), course.root / catalogue_page
     present = source_of(path) if path.exists() else ""
     if only_check:
         click.echo(f"{catalogue_page} {'is up to date' if present == text else 'is stale'}")

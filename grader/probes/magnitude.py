@@ -64,8 +64,7 @@ def _of_function(atlas: Atlas, steps: Sequence[Evidence]) -> tuple[str, str, str
 
 
 def _is_right(atlas: Atlas, place: Place) -> bool:
-    reference = atlas.reference(place)
-    return place.is_like(reference, reference)
+    return place.answered_as((), atlas)
 
 
 def _floats(place: Place) -> list[torch.Tensor]:

@@ -19,13 +19,13 @@ LAYERS = (
     ("patterns.near", "patterns.places", "patterns.sums", "patterns.gaps", "patterns.amounts",
      "patterns.forms", "patterns.moves", "patterns.shapes", "patterns", "compare", "calls",
      "contracts", "asked", "suite"),
-    ("config", "outline", "lessons", "stubs", "afresh", "shapes", "course", "reference", "bank",
+    ("config", "outline", "lessons", "stubs", "afresh", "shapes", "course", "spread", "reference", "bank",
      "programs", "submissions", "scopes", "rules", "progress", "affinity", "sandbox", "given",
      "exchange",
      "student", "seats", "plainly", "typed", "feedback", "catalogue", "reports", "doctor"),
     ("answers", "atlas", "fit", "pairs", "probes.reading", "probes.scale", "probes.visibility",
      "probes.influence", "probes.gradients", "probes.angles", "probes.rotation",
-     "probes.magnitude", "probes.chance", "probes.plan", "probes", "diagnose", "plugin",
+     "probes.magnitude", "probes.chance", "probes.plan", "probes", "diagnose", "plugin", "collected",
      "sitting", "steadiness", "carrying"),
     ("grade",),
     ("styles", "author", "figures", "trials", "survey", "verify"),
@@ -33,7 +33,7 @@ LAYERS = (
      "cli.hints", "cli.learn", "cli.write", "cli", "__main__"),
 )  # fmt: skip
 ORDER = [name for layer in LAYERS for name in layer]
-KNOW_PYTEST = {"plugin", "suite", "grade"}
+KNOW_PYTEST = {"plugin", "collected", "suite", "grade"}
 KNOW_CLICK = {"cli", "errors"}
 FREE_OF_TORCH = {
     "errors", "model", "operations", "config", "outline", "lessons", "stubs", "afresh", "course",

@@ -9,8 +9,9 @@ import torch
 
 from grader.bank import Bank
 from grader.calls import Call
+from grader.collected import with_suite
 from grader.course import Course
-from grader.plugin import Cast, with_suite
+from grader.plugin import Cast
 from grader.programs import in_process
 from grader.shapes import sizes, stated_shapes
 from grader.student import Player
