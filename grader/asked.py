@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from grader.worker.wire import Handle
 
 class Asker(Protocol):
     """Whoever puts a call to those who know the answer."""
+
+    cpu_seconds: Callable[[], float]  # those that whoever answers has used by now
 
     def ask(self, call: Call) -> Any:
         """The value the call gives."""
@@ -100,6 +103,22 @@ class Asked:
         """What it makes that does not follow the inputs' device."""
         names: list[str] = self._ask(args, kwargs, "strays")
         return names
+
+    def multiply_adds(self, *args: Any, **kwargs: Any) -> Any:
+        """How many multiply-adds a call takes, matrix and element-wise products alike.
+
+        The student's process counts them itself; `timed` is what it cannot make smaller.
+        """
+        return self._ask(args, kwargs, "multiply_adds")
+
+    def timed(self, *args: Any, **kwargs: Any) -> tuple[Any, float]:
+        """The value it returns, and the seconds of CPU that the kernel books for the call.
+
+        All that came out of the student's process counts, and in it every thread.
+        """
+        before = self.player.cpu_seconds()
+        value = self(*args, **kwargs)
+        return value, self.player.cpu_seconds() - before
 
     def _ask(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], mode: str = "value",

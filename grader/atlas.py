@@ -17,6 +17,7 @@ from grader.answers import alike, differs, shows
 from grader.bank import Bank, Namespace
 from grader.calls import Answer, Call, Recorded, Value, earlier_ones
 from grader.contracts import Contract, contract_of
+from grader.cost import alike_in_cost
 from grader.course import Exercise
 from grader.model import Misconception
 from grader.programs import Replay, in_process
@@ -80,8 +81,23 @@ class Place:
 
     def is_like(self, wrong: Answer, right: Answer, strict: bool = False) -> bool:
         """Whether the submission answered as a wrong program does, where `right` is asked for."""
+        if self.call.mode == "multiply_adds":
+            return _alike_in_cost(self.answer, wrong, right)
         ours, theirs = (self._essence(one, right) for one in (self.answer, wrong))
         return alike(ours, theirs, strict, right, self._coarsest)
+
+    def is_right(self, atlas: Atlas) -> bool:
+        """Whether the submission answered as it should."""
+        right = atlas.reference(self)
+        if self.call.mode == "multiply_adds":
+            return _alike_in_cost(self.answer, right, right)
+        return alike(self.answer, right)
+
+    def differs(self, wrong: Answer, right: Answer) -> bool:
+        """Whether a wrong program's answer is visibly another than is asked for."""
+        if self.call.mode == "multiply_adds":
+            return not _alike_in_cost(wrong, right, right)
+        return differs(wrong, right)
 
     def shows(self, wrong: Answer, right: Answer) -> bool:
         """Whether the submission's answer has a row in which a wrong program is seen."""
@@ -114,6 +130,13 @@ class Place:
 def places(case: str, trace: Trace) -> Iterator[Place]:
     """Every call of a case."""
     return (Place(case, index, trace) for index in range(len(trace)))
+
+
+def _alike_in_cost(answer: Answer, other: Answer, right: Answer) -> bool:
+    """Whether two counts of multiply-adds are alike, where `right` is what is needed."""
+    if isinstance(answer, Value) and isinstance(other, Value) and isinstance(right, Value):
+        return alike_in_cost(answer.value, other.value, right.value)
+    return alike(answer, other)
 
 
 def _as_long(value: object, other: object) -> bool:
@@ -183,5 +206,5 @@ class Atlas:
         """Whether these mistakes make a visible difference to the answer."""
         key = (tuple(wrong.id for wrong in wrongs), place.case, place.index)
         if key not in self._visible:
-            self._visible[key] = differs(self.of(wrongs, place), self.reference(place))
+            self._visible[key] = place.differs(self.of(wrongs, place), self.reference(place))
         return self._visible[key]

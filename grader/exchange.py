@@ -6,11 +6,11 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from grader import usage
 from grader.errors import GraderFault
 from grader.given import Given
 from grader.sandbox import Nursery, Worker
@@ -154,32 +154,16 @@ class Line:
 
     def cpu_used(self) -> float:
         """Seconds of CPU the worker and its waited-for children have used; 0 if untold."""
-        fields = self._stat()
-        if not fields:
-            return _asked_of_ps(self._worker.pid)[0]
-        return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+        return usage.cpu_seconds(self._worker.pid)
 
-    def _stat(self) -> list[bytes]:
-        """What the kernel says of the worker after its name, its state first; or nothing."""
-        try:
-            with open(f"/proc/{self._worker.pid}/stat", "rb") as stat:
-                return stat.read().rpartition(b")")[2].split()
-        except OSError:
-            return []
+    def cpu_of_all(self) -> float:
+        """Seconds of CPU used by all that came out of this worker, and by it; in ticks of 10 ms."""
+        return usage.cpu_seconds_of_tree(self._worker.pid)
 
     def cpu_in_all(self) -> float:
         """Seconds of CPU used since the worker was ready, also of one that has ended."""
         used = self.cpu_used() if self._cpu_end is None else self._cpu_end
         return max(used - self._cpu_ready, 0.0)
-
-    def _memory(self) -> int:
-        """Bytes of memory the worker holds for itself; 0 if untold."""
-        try:
-            with open(f"/proc/{self._worker.pid}/statm", "rb") as statm:
-                resident, shared = statm.read().split()[1:3]
-        except OSError:
-            return _asked_of_ps(self._worker.pid)[1]
-        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
     def _refuse_unasked(self) -> None:
         try:
@@ -224,7 +208,7 @@ class Line:
             self._check_usage()
             if channel in ready:
                 return
-            if not ready and self._stat()[:1] == [b"Z"]:
+            if not ready and usage.is_zombie(self._worker.pid):
                 raise self._died()  # though a child of its keeps the line open
             for pipe in set(self._pipes) & ready.keys():
                 if not ready[pipe] & select.POLLIN:  # closed by the submission
@@ -240,7 +224,7 @@ class Line:
             raise self._ended("timed_out", "it was still waiting when the time was up", True)
         if self.cpu_used() - self._cpu_start > self._cpu_limit:
             raise self._ended("timed_out", f"it computed for more than {self._cpu_limit:g} s")
-        if self._memory() > (self._allowance.memory_mib + 256) << 20:
+        if usage.memory(self._worker.pid) > (self._allowance.memory_mib + 256) << 20:
             detail = f"it used more than {self._allowance.memory_mib} MiB"
             raise self._ended("out_of_memory", detail)
 
@@ -273,15 +257,3 @@ class Line:
             return WorkerDied("crashed", f"the process was ended by: {name.lower()}")
         code = os.waitstatus_to_exitcode(status)
         return WorkerDied("crashed", f"the process ended itself with exit code {code}")
-
-
-def _asked_of_ps(pid: int) -> tuple[float, int]:
-    """Seconds of CPU and bytes of memory of a process, where there is no /proc (macOS)."""
-    if os.path.exists("/proc/self/stat"):
-        return 0.0, 0  # it is the process that is gone
-    command = ["ps", "-o", "cputime=,rss=", "-p", str(pid)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    if len(told) != 2:
-        return 0.0, 0
-    *_, minutes, seconds = told[0].replace("-", ":").split(":")
-    return 60 * int(minutes) + float(seconds), int(told[1]) << 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
-from grader.answers import alike, differs_in_numbers
+from grader.answers import differs_in_numbers
 from grader.atlas import Atlas, Evidence, Place, Wrongs
 from grader.calls import Answer, Raised, Value
 from grader.model import Misconception
@@ -93,7 +93,7 @@ class Testimony:
 
     def _is_right(self, place: Place) -> bool:
         if place not in self._rights:
-            self._rights[place] = alike(place.answer, self.atlas.reference(place))
+            self._rights[place] = place.is_right(self.atlas)
         return self._rights[place]
 
     def is_like_all(self, wrongs: Wrongs, steps: Sequence[Evidence]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +28,9 @@ class Seat(Protocol):
 
     def answerer(self) -> Answerer:
         """Who answers the calls of this step."""
+
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that whoever answers has used by now, as the kernel has it."""
 
     def printed(self) -> str:
         """What the submission printed during the step."""
@@ -115,6 +119,10 @@ class WorkerSeat:
 
         return answer
 
+    def cpu_seconds(self) -> float:
+        """Those of the worker and all that came out of it; 0 where it has ended."""
+        return self._line.cpu_of_all() if self._line else 0.0
+
     def printed(self) -> str:
         """What was printed since the step began."""
         return self._line.printed() if self._line else self._last_prints
@@ -184,6 +192,10 @@ class ProgramSeat:
     def answerer(self) -> Answerer:
         """The program's answers."""
         return in_process(self._namespace)
+
+    def cpu_seconds(self) -> float:
+        """Those of this process."""
+        return time.process_time()
 
     def printed(self) -> str:
         """Nothing: prints go where this process prints."""

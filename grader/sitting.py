@@ -175,7 +175,7 @@ class Sitting:
         answerer = self.seat.answerer()
         for case in self.paper.suite.cases(step):
             cast = Cast(
-                Player("student", self.paper.contracts, answerer),
+                Player("student", self.paper.contracts, answerer, self.seat.cpu_seconds),
                 Player("reference", self.paper.contracts, in_process(self.paper.reference)),
                 self.paper.seed,
                 self.paper.device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -45,11 +46,13 @@ class Player:
     """Whoever plays a part in a suite: `student.softmax(x)` asks for it, and is recorded."""
 
     def __init__(
-        self, role: str, contracts: Mapping[str, Callable[..., Any]], answerer: Answerer
-    ) -> None:
+        self, role: str, contracts: Mapping[str, Callable[..., Any]], answerer: Answerer,
+        cpu_seconds: Callable[[], float] = time.process_time,
+    ) -> None:  # fmt: skip
         self._role = role
         self._contracts = contracts  # the exercise's functions, for their parameters' names
         self._answerer = answerer
+        self.cpu_seconds = cpu_seconds  # of whoever answers
         self.recorded: list[Recorded] = []
 
     def __getattr__(self, name: str) -> Asked:

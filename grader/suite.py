@@ -14,11 +14,13 @@ import torch
 from grader import words
 from grader.asked import Asked
 from grader.compare import Difference, Different, difference, same, same_values
+from grader.cost import grows_no_faster, seconds_of_attention, takes_less_than
 from grader.operations import LINEAR, SDPA, SOFTMAX
 
 __all__ = [
-    "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "leaves_arguments_alone", "odd_forms",
-    "raises", "same", "same_values", "step",
+    "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "grows_no_faster",
+    "leaves_arguments_alone", "odd_forms", "raises", "same", "same_values",
+    "seconds_of_attention", "step", "takes_less_than",
 ]  # fmt: skip
 
 Test = TypeVar("Test", bound=Callable[..., object])

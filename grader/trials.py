@@ -79,7 +79,8 @@ class Trial:
         """Whether some step fails on it, and for what it returns, not only for what it raises."""
         atlas = self.examiner.paper.atlas
         return any(
-            isinstance(place.answer, Value) and differs(place.answer, atlas.reference(place))
+            isinstance(place.answer, Value)
+            and place.differs(place.answer, atlas.reference(place))
             for outcome in self.made.outcomes
             if outcome.step.id in self.kills
             for case, trace in outcome.evidence.items()

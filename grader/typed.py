@@ -17,6 +17,7 @@ MODES = {
     "gradients": "the gradients of ",
     "arguments_after": "the arguments after ",
     "raised": "what is raised by ",
+    "multiply_adds": "the multiply-adds of ",
 }
 
 

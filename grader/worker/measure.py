@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from grader.worker.counting import multiply_adds
 from grader.worker.devices import strays
 from grader.worker.parts import mapped, with_paths
 
@@ -111,4 +112,5 @@ MODES: dict[str, Callable[..., Any]] = {
     "gradients": gradients,
     "arguments_after": arguments_after,
     "strays": strays,
+    "multiply_adds": multiply_adds,
 }
