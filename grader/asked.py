@@ -111,6 +111,11 @@ class Asked:
         """
         return self._ask(args, kwargs, "multiply_adds")
 
+    def seconds(self, *args: Any, **kwargs: Any) -> float:
+        """The seconds a call takes where it runs, without the way there; as that process says."""
+        took: float = self._ask(args, kwargs, "seconds")
+        return took
+
     def timed(self, *args: Any, **kwargs: Any) -> tuple[Any, float]:
         """The value it returns, and the seconds of CPU that the kernel books for the call.
 

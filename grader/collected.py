@@ -19,6 +19,7 @@ from grader.errors import CourseFault, UsageFault
 from grader.model import Step
 from grader.operations import Operation
 from grader.plugin import CAST, Cast, drawn
+from grader.suite import Comparison
 
 Result = TypeVar("Result")
 
@@ -46,6 +47,7 @@ class Collected:
     steps: tuple[Step, ...]
     forbidden: frozenset[Operation]
     scales: Mapping[str, str]  # of a function: the size by whose root scores are divided
+    comparison: Comparison | None
     _items: dict[str, list[pytest.Function]]
     _config: pytest.Config
     _raised: dict[str, BaseException] = field(default_factory=dict)
@@ -229,4 +231,6 @@ def _collected(session: pytest.Session, exercise: Exercise) -> Collected:
         )
     module: Any = next(iter(items.values()))[0].module
     forbidden = frozenset(getattr(module, "FORBIDDEN", ()))
-    return Collected(steps, forbidden, getattr(module, "SCALES", {}), items, session.config)
+    scales = getattr(module, "SCALES", {})
+    compared = (part for part in vars(module).values() if isinstance(part, Comparison))
+    return Collected(steps, forbidden, scales, next(compared, None), items, session.config)

@@ -101,6 +101,11 @@ class Exercise:
         """The points there are; looks at the hidden suite only."""
         return outline.points_of(source_of(self.suite), shown(self.suite))
 
+    @property
+    def compares(self) -> bool:
+        """Whether `attn-grade speed` has something to show of it."""
+        return outline.compares(source_of(self.suite), shown(self.suite))
+
     @cached_property
     def source(self) -> stubs.Source:
         """The solution's source text."""

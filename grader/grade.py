@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,7 +16,7 @@ import torch
 from grader import __version__, feedback
 from grader.atlas import Atlas, Place
 from grader.bank import Bank, Namespace
-from grader.calls import Value
+from grader.calls import Call, Recorded, Value
 from grader.carrying import Again, Attempt, attempt
 from grader.collected import Collected, with_suite
 from grader.course import Course, Exercise
@@ -37,6 +38,7 @@ from grader.sandbox import ISOLATION, Nursery
 from grader.seats import ProgramSeat, Rules, WorkerSeat
 from grader.sitting import Paper, Sitting, StepOutcome
 from grader.stubs import untouched
+from grader.student import NoValue, Player
 from grader.submissions import Submission
 
 Result = TypeVar("Result")
@@ -80,6 +82,18 @@ class Examiner:
             seconds=time.perf_counter() - started,
             notes=self._notes(made.outcomes, sitting.findings),
         )  # fmt: skip
+
+    @contextmanager
+    def seated(self, submission: Submission, nursery: Nursery) -> Iterator[Player]:
+        """A submission in a worker, to be asked without being graded; it raises `NoValue`."""
+        seat = WorkerSeat(submission, self._rules(), nursery, self._allowance())
+        try:
+            unloadable = seat.begin_step(afresh=False)
+            if unloadable is not None:
+                raise NoValue("student", Recorded(Call(self.paper.functions[-1]), unloadable))
+            yield Player("student", self.paper.contracts, seat.answerer(), seat.cpu_seconds)
+        finally:
+            seat.close()
 
     def _notes(
         self, outcomes: Sequence[StepOutcome], findings: Sequence[Finding]

@@ -71,6 +71,12 @@ def points_of(suite_source: str, file: str = "the suite") -> int:
     return sum(_points(node, mark, _options(mark, file), file) for node, mark in declared)
 
 
+def compares(suite_source: str, file: str = "the suite") -> bool:
+    """Whether a hidden suite has something to show beside its steps: a `@comparison`."""
+    definitions = (n for n in parsed(suite_source, file).body if isinstance(n, Definition))
+    return any(_called(mark) == "comparison" for n in definitions for mark in n.decorator_list)
+
+
 def parsed(source: str, file: str) -> ast.Module:
     """The syntax tree of one of the course's own files; raises `CourseFault`."""
     try:

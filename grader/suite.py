@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,8 +18,8 @@ from grader.cost import grows_no_faster, seconds_of_attention, takes_less_than
 from grader.operations import LINEAR, SDPA, SOFTMAX
 
 __all__ = [
-    "LINEAR", "SDPA", "SOFTMAX", "Draw", "follows_device", "grows_no_faster",
-    "leaves_arguments_alone", "odd_forms", "raises", "same", "same_values",
+    "LINEAR", "SDPA", "SOFTMAX", "Comparison", "Draw", "comparison", "follows_device",
+    "grows_no_faster", "leaves_arguments_alone", "odd_forms", "raises", "same", "same_values",
     "seconds_of_attention", "step", "takes_less_than",
 ]  # fmt: skip
 
@@ -37,6 +37,31 @@ def step(
     wanted = (needs,) if isinstance(needs, str) else tuple(needs)
     mark = pytest.mark.step(points=points, needs=wanted, public=public)
     return mark
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `attn-grade speed` shows of an exercise: the seconds of several ways, at several sizes.
+
+    It is no step: it grades nothing, and what it shows is what the student's process says.
+    """
+
+    along: str  # what the sizes are: "tokens held"
+    sizes: tuple[int, ...]
+    measured: Callable[..., Mapping[str, float]]
+
+    @property
+    def title(self) -> str:
+        """What is compared: the first line of its docstring."""
+        return (self.measured.__doc__ or "").strip().partition("\n")[0]
+
+
+def comparison(along: str, sizes: tuple[int, ...]) -> Callable[[Callable[..., Any]], Comparison]:
+    """Make a function `f(student, draw, size)` the comparison of its suite.
+
+    It returns seconds by the name of the way that took them, the slower way last.
+    """
+    return lambda measured: Comparison(along, sizes, measured)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from grader.answers import alike, differs
+from grader.answers import alike
 from grader.atlas import Atlas, Evidence, Wrongs, places
 from grader.calls import Recorded, Value
 from grader.carrying import Attempt
@@ -79,8 +79,7 @@ class Trial:
         """Whether some step fails on it, and for what it returns, not only for what it raises."""
         atlas = self.examiner.paper.atlas
         return any(
-            isinstance(place.answer, Value)
-            and place.differs(place.answer, atlas.reference(place))
+            isinstance(place.answer, Value) and place.differs(place.answer, atlas.reference(place))
             for outcome in self.made.outcomes
             if outcome.step.id in self.kills
             for case, trace in outcome.evidence.items()

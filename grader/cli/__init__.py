@@ -12,15 +12,15 @@ from typing import Any
 import click
 
 from grader import __version__
-from grader.cli import check, explain, hints, learn, write
+from grader.cli import check, explain, hints, learn, speed, write
 from grader.errors import CourseFault, GraderFault, UsageFault
 from grader.reports.escape import visible
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Learn": (*learn.COMMANDS, check.check, *hints.COMMANDS, *explain.COMMANDS),
+    "Learn": (*learn.COMMANDS, check.check, *hints.COMMANDS, *explain.COMMANDS, speed.speed),
     "Write": write.COMMANDS,
 }
-LEARNERS_ORDER = ("list", "lesson", "check", "hint", "explain", "reset", "solution")
+LEARNERS_ORDER = ("list", "lesson", "check", "hint", "explain", "reset", "solution", "speed")
 
 
 class Sections(click.Group):

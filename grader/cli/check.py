@@ -12,7 +12,7 @@ import click
 from grader import submissions
 from grader.cli.loading import load_torch, saying
 from grader.cli.next_step import next_step
-from grader.cli.spelling import command
+from grader.cli.spelling import as_typed, command
 from grader.course import Course, Exercise
 from grader.errors import (
     EXIT_FAULT,
@@ -55,8 +55,8 @@ def check(
     path = file or chosen.stub
     if file is None and not path.exists():
         again = command(folder, "reset", chosen.number)
-        raise UsageFault(f"{_as_typed(path)} is not there; `{again}` writes a fresh one")
-    submission = submissions.read(path, _as_typed(path))
+        raise UsageFault(f"{as_typed(path)} is not there; `{again}` writes a fresh one")
+    submission = submissions.read(path, as_typed(path))
     for number in (signal.SIGTERM, signal.SIGHUP):  # these too end workers and folders first
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
@@ -74,18 +74,10 @@ def check(
 
         for note in progress.record(course, report):
             click.echo(note, err=True)
-    elsewhere = None if own else _as_typed(path)
+    elsewhere = None if own else as_typed(path)
     then = next_step(course, chosen, submission, report, folder, elsewhere)
     _show(report, form, verbose, then)
     sys.exit(_exit_code(report))
-
-
-def _as_typed(path: Path) -> str:
-    """A path as a learner would type it from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except (ValueError, OSError, RuntimeError):  # elsewhere, from nowhere, a loop of links
-        return str(path)
 
 
 def _graded(

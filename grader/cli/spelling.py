@@ -27,3 +27,11 @@ def _program() -> str:
         return str(running.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(running.absolute())
+
+
+def as_typed(path: Path) -> str:
+    """A path as a learner would type it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError, RuntimeError):  # elsewhere, from nowhere, a loop of links
+        return str(path)

@@ -8,6 +8,7 @@ devices gains at most the side step.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -103,6 +104,13 @@ def read(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     return args[0]
 
 
+def seconds(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+    """The seconds it takes."""
+    started = time.perf_counter()
+    function(*args, **kwargs)
+    return time.perf_counter() - started
+
+
 MODES: dict[str, Callable[..., Any]] = {
     "value": value,
     "attribute": value,  # of an object, where the function is its getter
@@ -113,4 +121,5 @@ MODES: dict[str, Callable[..., Any]] = {
     "arguments_after": arguments_after,
     "strays": strays,
     "multiply_adds": multiply_adds,
+    "seconds": seconds,
 }

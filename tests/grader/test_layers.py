@@ -26,10 +26,10 @@ LAYERS = (
      "probes.influence", "probes.gradients", "probes.angles", "probes.rotation",
      "probes.magnitude", "probes.chance", "probes.plan", "probes", "diagnose", "plugin",
      "collected", "sitting", "steadiness", "carrying"),
-    ("grade",),
+    ("grade", "speed"),
     ("styles", "author", "figures", "trials", "survey", "verify"),
     ("cli.spelling", "cli.screen", "cli.loading", "cli.next_step", "cli.check", "cli.explain",
-     "cli.hints", "cli.learn", "cli.write", "cli", "__main__"),
+     "cli.hints", "cli.learn", "cli.speed", "cli.write", "cli", "__main__"),
 )  # fmt: skip
 ORDER = [name for layer in LAYERS for name in layer]
 KNOW_PYTEST = {"plugin", "collected", "suite", "grade"}

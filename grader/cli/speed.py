@@ -1,0 +1,86 @@
+"""`attn-grade speed`: what an exercise saves, timed with one's own functions on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from grader import submissions
+from grader.cli.loading import load_torch, saying
+from grader.cli.screen import say, show
+from grader.cli.spelling import as_typed, command
+from grader.course import Course
+from grader.errors import EXIT_NOT_YET, UsageFault
+from grader.model import Feedback
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from grader.speed import Row
+    from grader.suite import Comparison
+
+
+@click.command()
+@click.argument("exercise")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.pass_obj
+def speed(folder: Path | None, exercise: str, file: Path | None) -> None:
+    """Show what EXERCISE saves, with your own functions on this machine.
+
+    What is timed is not graded. FILE is another file than the one in exercises/.
+    """
+    course = Course.chosen(folder)
+    chosen = course.exercise(exercise)
+    if not chosen.compares:
+        others = ", ".join(other.number for other in course.exercises if other.compares)
+        says = f"{chosen.id} has no two ways to compare"
+        raise UsageFault(f"{says}; these have: {others}" if others else says)
+    path = file or chosen.stub
+    if file is None and not path.exists():
+        again = command(folder, "reset", chosen.number)
+        raise UsageFault(f"{as_typed(path)} is not there; `{again}` writes a fresh one")
+    submission = submissions.read(path, as_typed(path))
+    load_torch()
+    from grader.sandbox import open_nursery
+
+    nursery = open_nursery(os.environ.get("ATTN_GRADE_WORKERS", "here"))
+    try:
+        # From here on this process may hold answers: workers are forked from the other.
+        from grader.grade import Examiner, Terms, with_examiner
+        from grader.speed import NotMeasured, rows
+
+        def compared(examiner: Examiner) -> tuple[Comparison | None, list[Row]]:
+            return examiner.paper.suite.comparison, list(rows(examiner, submission, nursery))
+
+        terms = Terms(course.settings.policy.seed, Feedback.PRACTICE, "cpu")
+        with saying("measuring"):
+            what, measured = with_examiner(course, chosen, terms, compared)
+    except NotMeasured as nothing:
+        say(f"There is nothing to measure yet. {nothing}")
+        say(f"Next: {command(folder, 'check', chosen.number, *map(str, [file] if file else []))}")
+        sys.exit(EXIT_NOT_YET)
+    finally:
+        nursery.close()
+    assert what is not None
+    say(f"{what.title}\n")
+    show(_table(what, measured))
+
+
+def _table(what: Comparison, measured: list[Row]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for title in (what.along, *measured[0].seconds, "times as fast"):
+        table.add_column(title, justify="right")
+    for row in measured:
+        spelt = (_spelt(seconds) for seconds in row.seconds.values())
+        table.add_row(f"{row.size:,}", *spelt, f"{row.times_faster:,.1f}")
+    return table
+
+
+def _spelt(seconds: float) -> str:
+    return f"{1e3 * seconds:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
