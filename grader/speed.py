@@ -34,6 +34,8 @@ class Row:
 
 def rows(examiner: Examiner, submission: Submission, nursery: Nursery) -> Iterator[Row]:
     """A row for each size; raises `NotMeasured` where a function gives no value."""
+    if submission.unreadable:
+        raise NotMeasured(submission.unreadable.says)
     compared = examiner.paper.suite.comparison
     assert compared is not None  # whoever asks has looked
     try:
