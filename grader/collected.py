@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -40,6 +41,54 @@ class CaseOutcome:
     seconds: float
 
 
+OURS = frozenset({"student", "reference", "device", "draw"})  # the fixtures of a suite
+PLAIN = frozenset({"step", "parametrize"})  # marks that ask nothing else of pytest
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One case of a step, as pytest has collected it."""
+
+    item: pytest.Function
+
+    @cached_property
+    def _given(self) -> dict[str, Any]:
+        """Its parameters' values, where the step is parametrised."""
+        spec = getattr(self.item, "callspec", None)
+        return dict(spec.params) if spec else {}
+
+    @cached_property
+    def _names(self) -> list[str]:
+        wanted = inspect.signature(self.item.function).parameters.values()
+        return [one.name for one in wanted if one.default is one.empty]
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all that pytest would make ready for it are the parts of a suite."""
+        return (
+            self.item.cls is None
+            and set(self._names) <= OURS | self._given.keys()
+            and set(self.item.fixturenames) <= OURS | {"cast", "request"} | self._given.keys()
+            and {mark.name for mark in self.item.iter_markers()} <= PLAIN
+            # A parameter may also be meant for a fixture of its name.
+            and not any(name in OURS or hasattr(self.item.module, name) for name in self._given)
+        )
+
+    def called(self, cast: Cast) -> BaseException | None:
+        """What it raises when it is called with this cast."""
+        parts = {"student": cast.student, "reference": cast.reference, "device": cast.device}
+        parts |= self._given
+        if "draw" in self._names:
+            parts["draw"] = drawn(cast, self.item)
+        try:
+            self.item.function(**{name: parts[name] for name in self._names})
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise
+        except BaseException as raised:  # pytest, too, keeps whatever a test raises
+            return raised
+        return None
+
+
 @dataclass
 class Collected:
     """A hidden suite inside an open pytest session."""
@@ -48,13 +97,13 @@ class Collected:
     forbidden: frozenset[Operation]
     scales: Mapping[str, str]  # of a function: the size by whose root scores are divided
     comparison: Comparison | None
-    _items: dict[str, list[pytest.Function]]
+    _cases: dict[str, dict[str, _Case]]  # by step, then by name
     _config: pytest.Config
     _raised: dict[str, BaseException] = field(default_factory=dict)
 
     def cases(self, step: Step) -> list[str]:
         """The names of a step's cases, one where it is not parametrised."""
-        return [item.name for item in self._items[step.id]]
+        return list(self._cases[step.id])
 
     def run(self, step: Step, case: str, cast: Cast) -> CaseOutcome:
         """Run one case with this cast.
@@ -62,9 +111,9 @@ class Collected:
         A case that asks for no fixtures but a suite's own is called at once: pytest would
         take longer to make them ready than most cases take to run.
         """
-        item = next(item for item in self._items[step.id] if item.name == case)
+        chosen = self._cases[step.id][case]
         started = time.perf_counter()
-        raised = _called(item, cast) if _asks_for_ours(item) else self._by_pytest(item, cast)
+        raised = chosen.called(cast) if chosen.is_plain else self._by_pytest(chosen.item, cast)
         return CaseOutcome(case, raised, time.perf_counter() - started)
 
     def _by_pytest(self, item: pytest.Function, cast: Cast) -> BaseException | None:
@@ -73,45 +122,6 @@ class Collected:
         self._raised.clear()
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         return self._raised.get(item.nodeid)
-
-
-OURS = frozenset({"student", "reference", "device", "draw"})  # the fixtures above, but the cast
-PLAIN = frozenset({"step", "parametrize"})  # marks that ask nothing else of pytest
-
-
-def _asks_for_ours(item: pytest.Function) -> bool:
-    """Whether all that pytest would make ready for a case are the parts of a suite."""
-    given = _parameters(item)
-    return (
-        item.cls is None
-        and set(item.fixturenames) <= OURS | {"cast", "request"} | given.keys()
-        and {mark.name for mark in item.iter_markers()} <= PLAIN
-        # A parameter may also be meant for a fixture of its name.
-        and not any(name in OURS or hasattr(item.module, name) for name in given)
-    )
-
-
-def _parameters(item: pytest.Function) -> dict[str, Any]:
-    """The values of this case, where the step is parametrised."""
-    spec = getattr(item, "callspec", None)
-    return dict(spec.params) if spec else {}
-
-
-def _called(item: pytest.Function, cast: Cast) -> BaseException | None:
-    """What a case raises when it is called with this cast."""
-    wanted = inspect.signature(item.function).parameters.values()
-    names = [one.name for one in wanted if one.default is one.empty]
-    parts = _parameters(item) | {"student": cast.student, "reference": cast.reference}
-    parts["device"] = cast.device
-    if "draw" in names:
-        parts["draw"] = drawn(cast, item)
-    try:
-        item.function(**{name: parts[name] for name in names})
-    except (KeyboardInterrupt, pytest.exit.Exception):
-        raise
-    except BaseException as raised:  # pytest, too, keeps whatever a test raises
-        return raised
-    return None
 
 
 class _Session:
@@ -233,4 +243,5 @@ def _collected(session: pytest.Session, exercise: Exercise) -> Collected:
     forbidden = frozenset(getattr(module, "FORBIDDEN", ()))
     scales = getattr(module, "SCALES", {})
     compared = (part for part in vars(module).values() if isinstance(part, Comparison))
-    return Collected(steps, forbidden, scales, next(compared, None), items, session.config)
+    cases = {step: {item.name: _Case(item) for item in found} for step, found in items.items()}
+    return Collected(steps, forbidden, scales, next(compared, None), cases, session.config)

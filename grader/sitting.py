@@ -18,7 +18,7 @@ from grader.contracts import contract_of
 from grader.given import Given
 from grader.model import Step, Verdict
 from grader.plugin import Cast
-from grader.programs import in_process
+from grader.recall import Recall
 from grader.rules import Finding
 from grader.seats import Seat
 from grader.student import NoValue, Player
@@ -36,6 +36,11 @@ class Paper:
     seed: int
     device: str
     discreet: bool = False  # hidden steps stay hidden, as in homework
+
+    @cached_property
+    def recall(self) -> Recall:
+        """The reference, which answers what a case asks of it once for all submissions."""
+        return Recall(self.reference)
 
     @property
     def contracts(self) -> dict[str, Callable[..., Any]]:
@@ -176,7 +181,7 @@ class Sitting:
         for case in self.paper.suite.cases(step):
             cast = Cast(
                 Player("student", self.paper.contracts, answerer, self.seat.cpu_seconds),
-                Player("reference", self.paper.contracts, in_process(self.paper.reference)),
+                Player("reference", self.paper.contracts, self.paper.recall.of_case(case)),
                 self.paper.seed,
                 self.paper.device,
             )

@@ -24,7 +24,7 @@ def _mapped(part: Any, change: Change, memo: dict[int, torch.Tensor]) -> Any:
             memo[id(part)] = change(part)
         return memo[id(part)]
     if type(part) in (list, tuple):
-        return type(part)(_mapped(inner, change, memo) for inner in part)
+        return type(part)([_mapped(inner, change, memo) for inner in part])
     if type(part) is dict:
         return {key: _mapped(inner, change, memo) for key, inner in part.items()}
     return part

@@ -19,7 +19,7 @@ LAYERS = (
      "patterns.forms", "patterns.moves", "patterns.shapes", "patterns", "compare", "calls",
      "contracts", "asked", "cost", "suite"),
     ("config", "outline", "lessons", "stubs", "afresh", "shapes", "course", "spread",
-     "reference", "bank", "programs", "submissions", "scopes", "rules", "progress",
+     "reference", "bank", "programs", "recall", "submissions", "scopes", "rules", "progress",
      "affinity", "usage", "sandbox", "given", "exchange", "student", "seats", "plainly", "typed",
      "feedback", "catalogue", "reports", "doctor"),
     ("answers", "atlas", "fit", "pairs", "probes.reading", "probes.scale", "probes.visibility",
