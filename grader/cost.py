@@ -16,7 +16,7 @@ from grader.compare import Difference, Different, same
 
 ROOM = 4  # times the least work: for other ways of writing the same
 ROUNDS = 3
-SHARE = 64  # one part in so many of a large product is measured, and the rest reckoned
+SHARE = 128  # one part in so many of a large product is measured, and the rest reckoned
 
 
 def grows_no_faster(got: Sequence[Any], expected: Sequence[int], sizes: Sequence[int]) -> bool:

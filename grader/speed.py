@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from grader import feedback
@@ -11,11 +10,7 @@ from grader.grade import Examiner
 from grader.sandbox import Nursery
 from grader.student import NoValue
 from grader.submissions import Submission
-from grader.suite import Draw
-
-
-class NotMeasured(Exception):
-    """The submission gave no value where it was to be timed; the text says what it gave."""
+from grader.suite import Comparison, Draw
 
 
 @dataclass(frozen=True)
@@ -32,19 +27,36 @@ class Row:
         return last / first
 
 
-def rows(examiner: Examiner, submission: Submission, nursery: Nursery) -> Iterator[Row]:
-    """A row for each size; raises `NotMeasured` where a function gives no value."""
-    if submission.unreadable:
-        raise NotMeasured(submission.unreadable.says)
+@dataclass(frozen=True)
+class Measured:
+    """What came of a comparison: rows up to where a function gave no value, and what it said."""
+
+    comparison: Comparison
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    @property
+    def where(self) -> str:
+        """At which size it ended early."""
+        left = self.comparison.sizes[len(self.rows) :]
+        return f"{left[0]:,} {self.comparison.along}" if left else ""
+
+
+def measured(examiner: Examiner, submission: Submission, nursery: Nursery) -> Measured:
+    """Each way of an exercise's comparison at each size, as far as the submission goes."""
     compared = examiner.paper.suite.comparison
     assert compared is not None  # whoever asks has looked
+    rows: list[Row] = []
+    if submission.unreadable:
+        return Measured(compared, (), submission.unreadable.says)
     try:
         with examiner.seated(submission, nursery) as student:
             for size in compared.sizes:
                 draw = Draw.seeded(examiner.terms.seed, f"{compared.along}/{size}")
-                yield Row(size, dict(compared.measured(student, draw, size)))
+                rows.append(Row(size, dict(compared.measured(student, draw, size))))
     except NoValue as nothing:
         answer, function = nothing.recorded.answer, nothing.recorded.call.function
         contract = contract_of(examiner.paper.reference, function)
         says = feedback.message_of(answer, function, contract, submission)
-        raise NotMeasured(says) from None
+        return Measured(compared, tuple(rows), says)
+    return Measured(compared, tuple(rows))

@@ -20,8 +20,7 @@ from grader.model import Feedback
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from grader.speed import Row
-    from grader.suite import Comparison
+    from grader.speed import Measured
 
 
 @click.command()
@@ -50,33 +49,34 @@ def speed(folder: Path | None, exercise: str, file: Path | None) -> None:
     nursery = open_nursery(os.environ.get("ATTN_GRADE_WORKERS", "here"))
     try:
         # From here on this process may hold answers: workers are forked from the other.
-        from grader.grade import Examiner, Terms, with_examiner
-        from grader.speed import NotMeasured, rows
-
-        def compared(examiner: Examiner) -> tuple[Comparison | None, list[Row]]:
-            return examiner.paper.suite.comparison, list(rows(examiner, submission, nursery))
+        from grader.grade import Terms, with_examiner
+        from grader.speed import measured
 
         terms = Terms(course.settings.policy.seed, Feedback.PRACTICE, "cpu")
         with saying("measuring"):
-            what, measured = with_examiner(course, chosen, terms, compared)
-    except NotMeasured as nothing:
-        say(f"There is nothing to measure yet. {nothing}")
-        say(f"Next: {command(folder, 'check', chosen.number, *map(str, [file] if file else []))}")
-        sys.exit(EXIT_NOT_YET)
+            found = with_examiner(
+                course, chosen, terms, lambda examiner: measured(examiner, submission, nursery)
+            )
     finally:
         nursery.close()
-    assert what is not None
-    say(f"{what.title}\n")
-    show(_table(what, measured))
+    if found.rows:
+        say(f"{found.comparison.title}\n")
+        show(_table(found))
+    if found.note:
+        said = f"\nWith {found.where}: " if found.rows else "There is nothing to measure yet. "
+        say(said + found.note)
+        given = () if file is None else (str(file),)
+        say(f"Next: {command(folder, 'check', chosen.number, *given)}")
+    sys.exit(0 if found.rows else EXIT_NOT_YET)
 
 
-def _table(what: Comparison, measured: list[Row]) -> Table:
+def _table(found: Measured) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for title in (what.along, *measured[0].seconds, "times as fast"):
+    for title in (found.comparison.along, *found.rows[0].seconds, "times as fast"):
         table.add_column(title, justify="right")
-    for row in measured:
+    for row in found.rows:
         spelt = (_spelt(seconds) for seconds in row.seconds.values())
         table.add_row(f"{row.size:,}", *spelt, f"{row.times_faster:,.1f}")
     return table

@@ -74,8 +74,8 @@ def test_attention_is_reckoned_from_a_part_of_it(monkeypatch):
         return {1: 0.5, 2: 0.25, 3: 0.75}[len(asked)]
 
     monkeypatch.setattr(cost, "_seconds", seconds)
-    assert seconds_of_attention(640, 8) == 0.25 * 64  # the quickest round, for 64 such parts
-    assert asked == [(10, 8, 640, 8, 640, 8)] * 3
+    assert seconds_of_attention(1280, 8) == 0.25 * 128  # the quickest round, for 128 such parts
+    assert asked == [(10, 8, 1280, 8, 1280, 8)] * 3
 
 
 def test_a_timed_call_gives_its_value_and_what_the_clock_went_on():
