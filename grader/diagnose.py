@@ -119,6 +119,8 @@ class _Function:
     def _together(self) -> list[Wrongs]:
         """The pairs that explain every step, neither of the two being there by accident."""
         tell = self._testimony
+        if tell.is_featureless:
+            return []
         return [
             pair
             for pair in _explaining_all(tell.fits(pairs(tell, self._likely)))

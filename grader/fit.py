@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 
+import torch
+
 from grader.answers import differs_in_numbers
 from grader.atlas import Atlas, Evidence, Place, Wrongs
 from grader.calls import Answer, Raised, Value
 from grader.model import Misconception
+from grader.worker.parts import tensors_in
 
 MOST_CLASHES = 4  # one call in so many may raise where the other program answers
 
@@ -53,6 +56,16 @@ class Testimony:
             for step in self.failed_values
         )
         return [place for place in wrong if place is not None]
+
+    @property
+    def is_featureless(self) -> bool:
+        """Whether each wrong answer is one number throughout, as a tensor of zeros is.
+
+        Of mistakes made together too many end in such an answer for any to be named.
+        """
+        given = [place.answer for place in self.first_wrong]
+        tensors = [t for one in given if isinstance(one, Value) for t in tensors_in(one.value)]
+        return bool(tensors) and all(_is_one_number(tensor) for tensor in tensors)
 
     def fits(self, candidates: Iterable[Wrongs]) -> dict[Wrongs, Fits]:
         """How each candidate fits each failed values step; what a call contradicts is left out."""
@@ -195,6 +208,13 @@ class Testimony:
         """Whether mistakes would show in a call in which they do not."""
         visible = self.atlas.visible(wrongs, place)
         return visible and not self.is_like(wrongs, place, strict=True)
+
+
+def _is_one_number(tensor: torch.Tensor) -> bool:
+    if tensor.device.type == "meta" or tensor.is_complex() or tensor.numel() < 2:
+        return False
+    numbers = tensor.detach().cpu().double().flatten()
+    return bool(torch.isclose(numbers, numbers[:1], equal_nan=True).all())
 
 
 def _raised(answer: Answer) -> bool:

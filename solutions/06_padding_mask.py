@@ -1173,32 +1173,14 @@ def empties_real_rows_instead(q, k, v, lengths, causal=False):
 
 
 @misconception(padded_attention)
-def empties_all_rows_in_two_steps(q, k, v, lengths, causal=False):
-    """Your output is zeros throughout: where a row was to be a blend, it is empty too.
-
-    Take the first row of a full sample. Which of your lines is the first to turn it into zeros?
-
-    Rows of padded queries that the mask has emptied already are zeros by themselves. A fill that
-    takes the real rows after that leaves nothing.
-    """
-    real = _rows(q, lengths)
-    output, _ = attention(q, k, v, _keys_only(q, lengths, causal) & real)
-    return output.masked_fill(real, 0.0)
-
-
-@misconception(
-    padded_attention,
-    alike="empties_all_rows_in_two_steps: a row that was never written is as empty as one that "
-    "was emptied",
-)
-def writes_into_a_copy(q, k, v, lengths, causal=False):
-    """Your output is zeros throughout: no blend of values ever got into it.
+def returns_zeros_only(q, k, v, lengths, causal=False):
+    """Every number of your output is zero, in rows of real tokens too.
 
     Where do the blends of values stand when your function is done, and is that the tensor which
     you return?
 
-    `output[mask][...]` is a copy of some rows, and what is written into it never reaches the tensor
-    it was taken from.
+    What is written into a copy, as `output[mask][...]` is one, never reaches the tensor it was
+    taken from; and rows that are emptied after they were filled are as empty.
     """
     places = _rows(q, lengths).squeeze(-1)
     output = torch.zeros_like(v)
