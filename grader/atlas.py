@@ -13,7 +13,7 @@ from functools import cached_property
 
 import torch
 
-from grader.answers import alike, differs, shows
+from grader.answers import alike, differs, fingerprint, shows
 from grader.bank import Bank, Namespace
 from grader.calls import Answer, Call, Recorded, Value, earlier_ones
 from grader.contracts import Contract, contract_of
@@ -55,7 +55,7 @@ class Place:
     case: str
     index: int
     trace: Trace  # of the whole case
-    _likes: dict[tuple[Wrongs, bool], bool] = field(default_factory=dict, repr=False)
+    _likes: dict[tuple[int, bool], bool] = field(default_factory=dict, repr=False)
 
     @property
     def recorded(self) -> Recorded:
@@ -74,10 +74,11 @@ class Place:
 
     def answered_as(self, wrongs: Wrongs, atlas: Atlas, strict: bool = False) -> bool:
         """Whether the submission answered as the exercise does with these mistakes in it."""
-        if (wrongs, strict) not in self._likes:
-            wrong, right = atlas.of(wrongs, self), atlas.reference(self)
-            self._likes[wrongs, strict] = self.is_like(wrong, right, strict)
-        return self._likes[wrongs, strict]
+        wrong = atlas.of(wrongs, self)
+        key = id(wrong), strict  # an atlas has each answer to a call but once, and keeps it
+        if key not in self._likes:
+            self._likes[key] = self.is_like(wrong, atlas.reference(self), strict)
+        return self._likes[key]
 
     def is_like(self, wrong: Answer, right: Answer, strict: bool = False) -> bool:
         """Whether the submission answered as a wrong program does, where `right` is asked for."""
@@ -157,7 +158,8 @@ class Atlas:
     _programs: dict[tuple[str, ...], Namespace] = field(default_factory=dict)
     _replays: dict[tuple[tuple[str, ...], str], Replay] = field(default_factory=dict)
     _answers: dict[Key, Answer] = field(default_factory=dict)
-    _visible: dict[Key, bool] = field(default_factory=dict)
+    _kinds: dict[tuple[str, int, object], Answer] = field(default_factory=dict)
+    _visible: dict[tuple[str, int, int], bool] = field(default_factory=dict)
 
     def wrongs(self) -> Wrongs:
         """The wrong programs that may explain a failure here."""
@@ -182,7 +184,8 @@ class Atlas:
         """Keep what a case of the exercise with these mistakes was seen to answer."""
         names = tuple(wrong.id for wrong in wrongs)
         for index, recorded in enumerate(trace):
-            self._answers.setdefault((names, case, index), recorded.answer)
+            kept = self._kept(case, index, recorded.answer)
+            self._answers.setdefault((names, case, index), kept)
 
     def of(self, wrongs: Wrongs, place: Place) -> Answer:
         """What the exercise answers with these mistakes in it."""
@@ -191,8 +194,14 @@ class Atlas:
         if key not in self._answers:
             if names not in self._programs:
                 self._programs[names] = self.bank.variant(self.exercise, wrongs)
-            self._answers[key] = self._answer(names, place)
+            found = self._answer(names, place)
+            self._answers[key] = self._kept(place.case, place.index, found)
         return self._answers[key]
+
+    def _kept(self, case: str, index: int, answer: Answer) -> Answer:
+        """An answer, or one that is the same to the last bit: most programs answer alike."""
+        kind = fingerprint(answer.value) if isinstance(answer, Value) else None
+        return answer if kind is None else self._kinds.setdefault((case, index, kind), answer)
 
     def _answer(self, names: tuple[str, ...], place: Place) -> Answer:
         """What a program answers to one call, which may be asked with what others gave."""
@@ -204,7 +213,8 @@ class Atlas:
 
     def visible(self, wrongs: Wrongs, place: Place) -> bool:
         """Whether these mistakes make a visible difference to the answer."""
-        key = (tuple(wrong.id for wrong in wrongs), place.case, place.index)
+        wrong = self.of(wrongs, place)
+        key = (place.case, place.index, id(wrong))
         if key not in self._visible:
-            self._visible[key] = place.differs(self.of(wrongs, place), self.reference(place))
+            self._visible[key] = place.differs(wrong, self.reference(place))
         return self._visible[key]

@@ -181,7 +181,12 @@ class Sitting:
         for case in self.paper.suite.cases(step):
             cast = Cast(
                 Player("student", self.paper.contracts, answerer, self.seat.cpu_seconds),
-                Player("reference", self.paper.contracts, self.paper.recall.of_case(case)),
+                Player(
+                    "reference",
+                    self.paper.contracts,
+                    self.paper.recall.of_case(case),
+                    recording=False,
+                ),  # fmt: skip
                 self.paper.seed,
                 self.paper.device,
             )

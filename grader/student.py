@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from grader.asked import Asked, Instance
@@ -47,12 +46,13 @@ class Player:
 
     def __init__(
         self, role: str, contracts: Mapping[str, Callable[..., Any]], answerer: Answerer,
-        cpu_seconds: Callable[[], float] = time.process_time,
+        cpu_seconds: Callable[[], float] = time.process_time, recording: bool = True,
     ) -> None:  # fmt: skip
         self._role = role
         self._contracts = contracts  # the exercise's functions, for their parameters' names
         self._answerer = answerer
         self.cpu_seconds = cpu_seconds  # of whoever answers
+        self._recording = recording  # whether anybody will look at what was asked
         self.recorded: list[Recorded] = []
 
     def __getattr__(self, name: str) -> Asked:
@@ -62,15 +62,25 @@ class Player:
 
     def ask(self, call: Call) -> Any:
         """The value a call gives; raises `NoValue` for anything else."""
-        asked = with_parts(call, _named)
-        args, kwargs = copied(
-            [self._recordable(part, call.function) for part in (call.args, call.kwargs)]
-        )
-        recorded = Recorded(replace(call, args=args, kwargs=kwargs), self._answerer(asked))
-        self.recorded.append(recorded)
+        leaves = leaves_in([call.args, call.kwargs])
+        with_objects = any(type(leaf) in (Handle, Instance) for leaf in leaves)
+        asked = with_parts(call, _named) if with_objects else call
+        recorded = Recorded(self._as_asked(call, with_objects), self._answerer(asked))
+        if self._recording:
+            self.recorded.append(recorded)
         if not isinstance(recorded.answer, Value):
             raise NoValue(self._role, recorded)
         return recorded.answer.value
+
+    def _as_asked(self, call: Call, with_objects: bool) -> Call:
+        """The call as it is kept: nothing that happens to its arguments later shows in it."""
+        if not self._recording:
+            return call
+        parts = [call.args, call.kwargs]
+        if with_objects:
+            parts = [self._recordable(part, call.function) for part in parts]
+        args, kwargs = copied(parts)
+        return Call(call.function, args, kwargs, call.mode, call.cotangent)
 
     def _recordable(self, part: Any, function: str) -> Any:
         """The same with `Earlier` for what an earlier call of this case gave of objects.

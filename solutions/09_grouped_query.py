@@ -150,6 +150,12 @@ def _mean_of_each(part, n_rep):
     return groups.mean(-3, keepdim=True).expand_as(groups).flatten(-4, -3)
 
 
+def _in_reading_order(part, heads):
+    """The numbers of all tokens, one after the other, dealt out to the heads."""
+    *batch, n, width = part.shape
+    return part.reshape(*batch, heads, n, width // heads)
+
+
 @misconception(repeat_kv)
 def lays_the_whole_set_out_again(x, n_rep):
     """Your heads come in turn, 0, 1, 0, 1, and not each beside its own copies.
@@ -471,6 +477,22 @@ def attends_once_with_all_queries(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     q, k, v = _heads(x, w_q, w_k, w_v, n_heads)
     found, _ = attention(merge_heads(q), merge_heads(k), merge_heads(v), mask)
     return project(found, w_o)
+
+
+@misconception(multi_query_attention)
+def gives_each_head_some_of_the_queries(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
+    """Your heads hold the queries of a few tokens each, and not a part of every token's.
+
+    Take the first head's queries, row by row. Which tokens were they made from, and which
+    columns of w_q made them?
+
+    Numbers that are only given another shape stay in reading order, token after token; the axes
+    of heads and tokens have to change places. Undone in the same way, it looks right.
+    """
+    _, k, v = _heads(x, w_q, w_k, w_v, n_heads)
+    q = _in_reading_order(project(x, w_q), n_heads)
+    found, _ = attention(q, k, v, _for_all_heads(mask))
+    return project(found.reshape(*x.shape[:-1], n_heads * v.shape[-1]), w_o)
 
 
 @misconception(multi_query_attention)
@@ -888,6 +910,23 @@ def attends_once_over_the_whole_width(x, w_q, w_k, w_v, w_o, n_heads, n_kv_heads
     q, k, v = _heads(x, w_q, w_k, w_v, n_heads, n_kv_heads)
     found, _ = attention(merge_heads(q), merge_heads(k), merge_heads(v), mask)
     return project(found, w_o)
+
+
+@misconception(grouped_query_attention)
+def views_there_and_back(x, w_q, w_k, w_v, w_o, n_heads, n_kv_heads, mask=None):
+    """You cut heads from the tokens in reading order, and put them back in the same way.
+
+    Follow the numbers of the second token. In which heads do they lie, and do they lie in all of
+    them?
+
+    A round trip hides it: what went wrong on the way there is undone on the way back, and in
+    between a head knows only some of the tokens.
+    """
+    n_rep = n_heads // n_kv_heads
+    q = _in_reading_order(project(x, w_q), n_heads)
+    k, v = (repeat_kv(_in_reading_order(project(x, w), n_kv_heads), n_rep) for w in (w_k, w_v))
+    found, _ = attention(q, k, v, _for_all_heads(mask))
+    return project(found.reshape(*x.shape[:-1], n_heads * v.shape[-1]), w_o)
 
 
 @misconception(grouped_query_attention)

@@ -1374,4 +1374,5 @@ def _of_the_whole_text(x, projected, cache):
     q, k, v = projected
     keys, values = cache.append(k[..., -1:, :], v[..., -1:, :])
     before = keys.shape[-2] - x.shape[-2]
-    return q, _joined(keys[..., :before, :], k, -2), _joined(values[..., :before, :], v, -2)
+    keys = torch.cat([keys[..., :before, :], k], dim=-2)
+    return q, keys, torch.cat([values[..., :before, :], v], dim=-2)

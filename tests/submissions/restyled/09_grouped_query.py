@@ -198,6 +198,14 @@ def attends_once_with_all_queries(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     return _look(x @ w_q, x @ w_k, x @ w_v, mask) @ w_o
 
 
+def gives_each_head_some_of_the_queries(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
+    n = x.size(-2)
+    q = torch.matmul(x, w_q).flatten(-2).unflatten(-1, (n_heads, n, -1))  # no transpose
+    k, v = _one(x, w_k, w_v)
+    out = _look(q, k, v, _wide(mask)).flatten(-3).unflatten(-1, (n, -1))
+    return out @ w_o
+
+
 def averages_what_the_heads_found(x, w_q, w_k, w_v, w_o, n_heads, mask=None):
     k, v = _one(x, w_k, w_v)
     out = _look(_cut(x @ w_q, n_heads), k, v, _wide(mask))
@@ -417,6 +425,18 @@ def asks_with_the_first_head_of_a_group(x, w_q, w_k, w_v, w_o, n_heads, n_kv_hea
 def attends_once_over_the_whole_width(x, w_q, w_k, w_v, w_o, n_heads, n_kv_heads, mask=None):
     k, v = (_glue(_own(x @ w, n_heads, n_kv_heads)) for w in (w_k, w_v))
     return _look(x @ w_q, k, v, mask) @ w_o
+
+
+def views_there_and_back(x, w_q, w_k, w_v, w_o, n_heads, n_kv_heads, mask=None):
+    n = x.size(-2)
+    heads = (n_heads, n_kv_heads, n_kv_heads)
+    q, k, v = (
+        torch.matmul(x, w).flatten(-2).unflatten(-1, (h, n, -1))
+        for w, h in zip((w_q, w_k, w_v), heads, strict=True)
+    )
+    k, v = (t.repeat_interleave(n_heads // n_kv_heads, dim=-3) for t in (k, v))
+    out = _soft(q @ k.mT / q.size(-1) ** 0.5, _wide(mask)) @ v
+    return out.flatten(-3).unflatten(-1, (n, -1)) @ w_o
 
 
 def averages_what_a_group_found(x, w_q, w_k, w_v, w_o, n_heads, n_kv_heads, mask=None):
