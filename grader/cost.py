@@ -15,6 +15,7 @@ import torch
 from grader.compare import Difference, Different, same
 
 ROOM = 4  # times the least work: for other ways of writing the same
+ABOUT = 2.5  # times: what two ways of wasting the same work may differ by
 ROUNDS = 3
 SHARE = 128  # one part in so many of a large product is measured, and the rest reckoned
 
@@ -46,7 +47,8 @@ def is_dear(count: Any, least: Any) -> bool:
 def alike_in_cost(count: Any, other: Any, least: Any) -> bool:
     """Whether two counts are both no more than needed, or both too much by about the same."""
     if is_dear(count, least) or is_dear(other, least):
-        return type(count) is type(other) and bool(count <= ROOM * other and other <= ROOM * count)
+        of_one_kind = type(count) is type(other)
+        return of_one_kind and bool(count <= ABOUT * other and other <= ABOUT * count)
     return True
 
 

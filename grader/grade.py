@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import TypeVar
 
@@ -110,10 +110,20 @@ class Examiner:
             notes += [outcome.message for outcome in outcomes if outcome.of_the_file]
         return tuple(dict.fromkeys(notes))
 
-    def attempt_of_program(self, program: Namespace) -> Attempt:
-        """The outcomes of one of the course's own programs, run in this process."""
-        sitting = Sitting(self.paper, Submission("", "", "", None), ProgramSeat(program))
-        return attempt(sitting)
+    def attempt_of_program(
+        self, program: Namespace, known: Mapping[str, StepOutcome] | None = None
+    ) -> Attempt:
+        """The outcomes of one of the course's own programs, run in this process.
+
+        known: the outcomes of steps that need not be run, by their ids.
+        """
+        nobody, seat = Submission("", "", "", None), ProgramSeat(program)
+        return attempt(Sitting(self.paper, nobody, seat, known=known or {}))
+
+    @cached_property
+    def right(self) -> Attempt:
+        """The reference's own outcomes."""
+        return self.attempt_of_program(self.paper.reference)
 
     def results(self, made: Attempt, atlas: Atlas | None = None) -> tuple[StepResult, ...]:
         """The outcomes with their diagnoses and failing cases.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -90,6 +90,7 @@ class Sitting:
     unwritten: frozenset[str] = frozenset()  # functions whose stub is untouched
     look: Look = _nothing_forbidden  # for forbidden calls in the syntax tree
     given: tuple[str, ...] = ()  # functions that are answered for it
+    known: Mapping[str, StepOutcome] = field(default_factory=dict)  # of steps, without running them
     timeouts: dict[str, list[StepOutcome]] = field(default_factory=dict)  # by function
 
     @cached_property
@@ -115,7 +116,8 @@ class Sitting:
 
     def outcome(self, step: Step, passed: set[str]) -> StepOutcome:
         """The outcome of one step, with the ids of those that have passed."""
-        return self._without_running(step, passed) or self._run(step)
+        known = self.known.get(step.id) or self._without_running(step, passed)
+        return known or self._run(step)
 
     def _without_running(self, step: Step, passed: set[str]) -> StepOutcome | None:
         """The outcome of a step that need not, or must not, be run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,9 @@ from grader.carrying import Attempt
 from grader.diagnose import diagnose
 from grader.grade import Examiner
 from grader.model import Misconception, Verdict
+from grader.outline import parsed
+from grader.rules import builds_on
+from grader.sitting import StepOutcome
 
 KILLED = (Verdict.FAILED, Verdict.RAISED)
 MODULE = "attn_grade_trial"  # what a program that is tried goes by while it is
@@ -36,8 +39,10 @@ class Trial:
     @classmethod
     def of(cls, examiner: Examiner, wrong: Misconception) -> Trial:
         """Grade a wrong program of the bank in this process."""
-        atlas = examiner.paper.atlas
-        made = examiner.attempt_of_program(atlas.bank.variant(examiner.exercise, (wrong,)))
+        atlas, exercise = examiner.paper.atlas, examiner.exercise
+        target = f"{exercise.id}.{wrong.function}"
+        known = _outcomes_without(examiner, lambda f: target in atlas.bank.reach(exercise, f))
+        made = examiner.attempt_of_program(atlas.bank.variant(exercise, (wrong,)), known)
         for outcome in made.outcomes:
             for case, trace in outcome.evidence.items():
                 atlas.learn((wrong,), case, trace)
@@ -46,7 +51,11 @@ class Trial:
     @classmethod
     def of_source(cls, examiner: Examiner, wrong: Misconception, source: str) -> Trial:
         """Grade a program of the course's own that makes the same mistake in other words."""
-        return cls(wrong, examiner, attempt_of_source(examiner, source))
+        tree, target = parsed(source, MODULE), wrong.function
+        known = _outcomes_without(
+            examiner, lambda f: f == target or builds_on(tree, f, (target,))
+        )  # fmt: skip
+        return cls(wrong, examiner, attempt_of_source(examiner, source, known))
 
     @cached_property
     def _testimony(self) -> tuple[list[Evidence], list[Evidence]]:
@@ -148,7 +157,27 @@ class Trial:
         return self.wrong.id.rpartition(".")[2]
 
 
-def attempt_of_source(examiner: Examiner, source: str) -> Attempt:
+def _outcomes_without(examiner: Examiner, meets: Callable[[str], bool]) -> dict[str, StepOutcome]:
+    """The steps whose functions never meet a mistake, with the reference's outcomes.
+
+    meets: whether a function has the mistake or builds on what has it.
+    """
+    return {
+        outcome.step.id: outcome
+        for outcome in examiner.right.outcomes
+        if outcome.verdict is Verdict.PASSED and not any(map(meets, _asked_for(outcome)))
+    }
+
+
+def _asked_for(outcome: StepOutcome) -> set[str]:
+    """The functions and classes that a step asks for, its own among them."""
+    calls = (recorded.call for trace in outcome.evidence.values() for recorded in trace)
+    return {outcome.step.function, *(call.function.partition(".")[0] for call in calls)}
+
+
+def attempt_of_source(
+    examiner: Examiner, source: str, known: Mapping[str, StepOutcome] | None = None
+) -> Attempt:
     """The outcomes of a submission of the course's own, run in this process."""
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module  # dataclasses look their module up
@@ -157,7 +186,7 @@ def attempt_of_source(examiner: Examiner, source: str) -> Attempt:
         with warnings.catch_warnings():  # those are for its writer
             warnings.simplefilter("ignore")
             exec(compile(source, MODULE, "exec", dont_inherit=True), program)  # noqa: S102
-            return examiner.attempt_of_program(program)
+            return examiner.attempt_of_program(program, known)
     finally:
         del sys.modules[MODULE]
 

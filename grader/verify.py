@@ -44,7 +44,7 @@ def verify(course: Course, exercise: Exercise) -> Figures:
 def _figures(examiner: Examiner) -> Figures:
     exercise, bank = examiner.exercise, examiner.paper.atlas.bank
     own = bank.solution(exercise).misconceptions
-    right = examiner.attempt_of_program(examiner.paper.reference)
+    right = examiner.right
     trials = [Trial.of(examiner, wrong) for wrong in own]
     restyled, shared = _restyled(examiner, own)
     passing, failing = _right_ones(examiner)

@@ -41,12 +41,29 @@ def exchanged(part: Any, change: Callable[[Any], Any]) -> Any:
 
 def copied(part: Any) -> Any:
     """The same value with every tensor copied, gradients asked for where they were."""
-    return mapped(part, _copy)
+    return _copied(part, {})
+
+
+def _copied(part: Any, memo: dict[int, torch.Tensor]) -> Any:
+    """As `mapped`, which is slower: every argument of every call is copied."""
+    kind = type(part)
+    if kind is tuple:
+        return tuple([_copied(inner, memo) for inner in part])
+    if kind is dict:
+        return {key: _copied(inner, memo) for key, inner in part.items()}
+    if kind is list:
+        return [_copied(inner, memo) for inner in part]
+    if not isinstance(part, torch.Tensor):
+        return part
+    if id(part) not in memo:
+        memo[id(part)] = _copy(part)
+    return memo[id(part)]
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    copy = tensor.detach().clone()
-    return copy.requires_grad_() if tensor.requires_grad else copy
+    if not tensor.requires_grad:
+        return tensor.clone()
+    return tensor.detach().clone().requires_grad_()
 
 
 def with_paths(part: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:

@@ -60,7 +60,7 @@ UNITS = [((), 3, 5, 2, 4), ((), 4, 6, 7, 5), ((), 2, 3, 5, 6)]
 TEXTS = [((), 4, 4, 4, 4), ((), 5, 7, 3, 2), *UNITS]
 # Tokens, at which the products of one step are counted, and others at which it is timed. The
 # second of these is so long that who does the work of its square shows in any case.
-COUNTED, TIMED = (16, 96), (1024, 8192)
+COUNTED, TIMED = (8, 32), (512, 4096)
 WIDE = 256
 
 
@@ -615,7 +615,7 @@ def test_the_work_of_a_step(student, reference, draw):
     Of all that your step computes, what was computed before, when the text was shorter? Where
     does it lie now?
     """
-    x, weights = text(((), COUNTED[-1], 16, 8, 8), draw, draw.device)
+    x, weights = text(((), COUNTED[-1], 6, 8, 8), draw, draw.device)
     steps = [(x_t, *weights) for x_t in token_by_token(x)]
     counts = work_of(student.decode_step, student.KVCache(), steps)
     enough = work_of(reference.decode_step, reference.KVCache(), steps)
