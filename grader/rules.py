@@ -62,10 +62,15 @@ def forbidden_calls(
 
 def builds_on(tree: ast.Module, function: str, others: Sequence[str]) -> bool:
     """Whether any of these functions of a module can be reached from another one."""
+    return bool(building_on(tree, [function], others))
+
+
+def building_on(tree: ast.Module, functions: Sequence[str], others: Sequence[str]) -> set[str]:
+    """The functions of a module from which any of these others can be reached."""
     code = Code(tree)
-    reached = code.reached_from(function)
-    bindings = (b for other in others for b in code.module.names.get(other, Name()).bindings)
-    return any(binding.region in reached for binding in bindings)
+    names = (code.module.names.get(other, Name()) for other in others)
+    regions = {binding.region for name in names for binding in name.bindings}
+    return {f for f in functions if not regions.isdisjoint(code.reached_from(f))}
 
 
 # -- what expressions stand for ---------------------------------------------------

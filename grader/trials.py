@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from grader.diagnose import diagnose
 from grader.grade import Examiner
 from grader.model import Misconception, Verdict
 from grader.outline import parsed
-from grader.rules import builds_on
+from grader.rules import building_on
 from grader.sitting import StepOutcome
 
 KILLED = (Verdict.FAILED, Verdict.RAISED)
@@ -41,7 +41,9 @@ class Trial:
         """Grade a wrong program of the bank in this process."""
         atlas, exercise = examiner.paper.atlas, examiner.exercise
         target = f"{exercise.id}.{wrong.function}"
-        known = _outcomes_without(examiner, lambda f: target in atlas.bank.reach(exercise, f))
+        functions = examiner.paper.functions
+        meeting = {f for f in functions if target in atlas.bank.reach(exercise, f)}
+        known = _outcomes_without(examiner, meeting)
         made = examiner.attempt_of_program(atlas.bank.variant(exercise, (wrong,)), known)
         for outcome in made.outcomes:
             for case, trace in outcome.evidence.items():
@@ -51,10 +53,9 @@ class Trial:
     @classmethod
     def of_source(cls, examiner: Examiner, wrong: Misconception, source: str) -> Trial:
         """Grade a program of the course's own that makes the same mistake in other words."""
-        tree, target = parsed(source, MODULE), wrong.function
-        known = _outcomes_without(
-            examiner, lambda f: f == target or builds_on(tree, f, (target,))
-        )  # fmt: skip
+        functions, target = examiner.paper.functions, wrong.function
+        meeting = {target, *building_on(parsed(source, MODULE), functions, (target,))}
+        known = _outcomes_without(examiner, meeting)
         return cls(wrong, examiner, attempt_of_source(examiner, source, known))
 
     @cached_property
@@ -157,15 +158,12 @@ class Trial:
         return self.wrong.id.rpartition(".")[2]
 
 
-def _outcomes_without(examiner: Examiner, meets: Callable[[str], bool]) -> dict[str, StepOutcome]:
-    """The steps whose functions never meet a mistake, with the reference's outcomes.
-
-    meets: whether a function has the mistake or builds on what has it.
-    """
+def _outcomes_without(examiner: Examiner, meeting: set[str]) -> dict[str, StepOutcome]:
+    """The steps that ask for none of the functions that meet a mistake, as the reference does."""
     return {
         outcome.step.id: outcome
         for outcome in examiner.right.outcomes
-        if outcome.verdict is Verdict.PASSED and not any(map(meets, _asked_for(outcome)))
+        if outcome.verdict is Verdict.PASSED and meeting.isdisjoint(_asked_for(outcome))
     }
 
 
