@@ -19,8 +19,9 @@ CORE := .venv/.core-$(PLACE)
 DEV := .venv/.dev-$(PLACE)
 ASKED := $(if $(findstring command,$(foreach name,PYTHON TORCH TORCH_INDEX,$(origin $(name)))),asked)
 RUN := .venv/bin/python -m
-# By file: what is dear to make, as a graded exercise, is shared by the tests of one file.
-TESTS := pytest -q -n logical --maxprocesses 4 --dist loadfile
+# Quick tests go by file: what is dear to make, as a graded exercise, is shared by the tests of
+# one. Slow ones share little, and one file of them would keep a single processor busy.
+TESTS := pytest -q -n logical --maxprocesses 4
 export PYTHON TORCH TORCH_INDEX
 
 .PHONY: help demo test test-all lint format bench clean distclean apt asked
@@ -39,10 +40,10 @@ demo: $(CORE)
 	esac
 
 test: $(DEV)
-	@$(RUN) $(TESTS) -m "not slow and not apt"
+	@$(RUN) $(TESTS) --dist loadfile -m "not slow and not apt"
 
 test-all: test apt
-	@$(RUN) $(TESTS) -m "slow or apt" || test $$? -eq 5  # 5: nothing is marked so
+	@$(RUN) $(TESTS) --dist worksteal -m "slow or apt" || test $$? -eq 5  # 5: nothing is marked so
 
 lint: $(DEV)
 	@$(RUN) ruff check

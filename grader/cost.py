@@ -52,11 +52,11 @@ def alike_in_cost(count: Any, other: Any, least: Any) -> bool:
     return True
 
 
-def takes_less_than(seconds: float, limit: float, what: str, than: str) -> bool:
+def takes_less_than(seconds: float, limit: float, what: str, than: str, gave: Any = None) -> bool:
     """Whether a call took less of the processor's time than what it must not do; or `Different`.
 
     what, than: the call, and what its limit is the time of, as in "one step" and "attention
-    of 8,192 tokens to one another".
+    of 8,192 tokens to one another". gave: what the call returned, by which it is found again.
     """
     if seconds < limit:
         return True
@@ -64,7 +64,7 @@ def takes_less_than(seconds: float, limit: float, what: str, than: str) -> bool:
         f"{what[:1].upper()}{what[1:]} takes {seconds:.2g} s of computing; {than} takes "
         f"{limit:.2g} s on this machine."
     )
-    raise Different(Difference("cost", says))
+    raise Different(Difference("cost", says, gave))
 
 
 def seconds_of_attention(n: int, d: int) -> float:

@@ -636,7 +636,8 @@ def test_the_work_of_a_step(student, reference, draw):
     if counts[-1] < enough[-1] / 2:  # Python's own products are not counted, and take their time
         limit = max(limit, 16 * took[0])  # eight times the tokens; the square would be 64
     of_all = f"attention of {TIMED[-1]:,} tokens to one another"
-    assert takes_less_than(took[-1], limit, f"one step after {TIMED[-1]:,} tokens", of_all)
+    step_after = f"one step after {TIMED[-1]:,} tokens"
+    assert takes_less_than(took[-1], limit, step_after, of_all, got[-1])
 
 
 @comparison("tokens held", sizes=(256, 1024, 4096))
