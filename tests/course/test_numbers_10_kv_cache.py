@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+
+from grader.worker.counting import multiply_adds
 
 with warnings.catch_warnings():  # torch's own, while it loads what compiles attention
     warnings.simplefilter("ignore")
@@ -166,3 +169,15 @@ def test_torchs_flag_shows_a_single_query_key_zero_only(prose: str) -> None:
     for n in (2, 5, 9):
         got = seen(lambda q, v: F.scaled_dot_product_attention(q, v, v, is_causal=True), 1, n)
         assert got[0].nonzero().flatten().tolist() == [0]
+
+
+def test_the_reference_takes_the_products_that_the_lesson_counts(
+    reference: SimpleNamespace,
+) -> None:
+    """For each head of the model, and beside them one product a score, to scale it."""
+    cache = reference.KVCache()
+    cache.append(torch.zeros(TOKENS - 1, WIDTH), torch.zeros(TOKENS - 1, WIDTH))
+    newest = [torch.zeros(1, WIDTH) for _ in range(3)]
+    counted = multiply_adds(reference.cached_attention, (*newest, cache), {})
+    assert LAYERS * HEADS * (counted - TOKENS) == 2_147_483_648
+    assert reference.kv_cache_bytes(LAYERS, KEY_HEADS, WIDTH, TOKENS, 2) == 1 << 30
