@@ -171,13 +171,13 @@ def test_torchs_flag_shows_a_single_query_key_zero_only(prose: str) -> None:
         assert got[0].nonzero().flatten().tolist() == [0]
 
 
-def test_the_reference_takes_the_products_that_the_lesson_counts(
+def test_the_reference_takes_the_products_of_the_lesson(
     reference: SimpleNamespace,
 ) -> None:
-    """For each head of the model, and beside them one product a score, to scale it."""
+    """For each head of the model; beside them two a score, to scale it and to share out."""
     cache = reference.KVCache()
     cache.append(torch.zeros(TOKENS - 1, WIDTH), torch.zeros(TOKENS - 1, WIDTH))
     newest = [torch.zeros(1, WIDTH) for _ in range(3)]
     counted = multiply_adds(reference.cached_attention, (*newest, cache), {})
-    assert LAYERS * HEADS * (counted - TOKENS) == 2_147_483_648
+    assert LAYERS * HEADS * (counted - 2 * TOKENS) == 2_147_483_648
     assert reference.kv_cache_bytes(LAYERS, KEY_HEADS, WIDTH, TOKENS, 2) == 1 << 30
