@@ -61,7 +61,7 @@ TEXTS = [((), 4, 4, 4, 4), ((), 5, 7, 3, 2), *UNITS]
 # Tokens, at which the products of one step are counted, and others at which it is timed. The
 # second of these is so long that who does the work of its square shows in any case.
 COUNTED, TIMED = (8, 32), (512, 4096)
-WIDE = 256
+WIDE, PIECE = 256, 256
 
 
 def tensors(rows, device):
@@ -134,8 +134,12 @@ def work_of(asked, cache, calls):
 
 
 def held_for_long(draw, n, d):
-    """Keys and values of n tokens on the CPU, where time is measured; few rows, many times over."""
-    return [draw.normal(64, d).cpu().repeat(n // 64, 1) for _ in range(2)]
+    """Keys and values of n tokens on the CPU, where time is measured; few rows, many times over.
+
+    They come in pieces: one question to an object that is given may not be too large.
+    """
+    k, v = (draw.normal(64, d).cpu().repeat(PIECE // 64, 1) for _ in range(2))
+    return [(k, v)] * (n // PIECE)
 
 
 def all_same(got, expected, check=same_values, **named):
@@ -624,8 +628,9 @@ def test_the_work_of_a_step(student, reference, draw):
     got, expected, took = [], [], []
     for n in TIMED:
         held, mine, right = held_for_long(draw, n, WIDE), student.KVCache(), reference.KVCache()
-        mine.append.kept(*held)
-        right.append.kept(*held)
+        for piece in held:
+            mine.append.kept(*piece)
+            right.append.kept(*piece)
         answer, seconds = student.decode_step.timed(x_t, *weights, mine)
         got.append(answer)
         took.append(seconds)
