@@ -18,8 +18,9 @@ def cpu_seconds(pid: int) -> float:
 def cpu_seconds_of_tree(pid: int) -> float:
     """Seconds of CPU of a process and of all that came out of it, orphans included.
 
-    What has lost its parent was adopted by the process's own parent, which has no other
-    children. Where there is no /proc, only the process itself is told of.
+    What has lost its parent was adopted by the process's own parent, so all that came out of
+    that counts: it holds one worker at a time, and what else it has done is in both of two
+    looks. Where there is no /proc, only the process itself is told of.
     """
     fields = _stat(pid)
     if not fields:

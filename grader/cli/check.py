@@ -52,11 +52,7 @@ def check(
     course = Course.chosen(folder)
     chosen = course.exercise(exercise)
     policy = course.settings.policy
-    path = file or chosen.stub
-    if file is None and not path.exists():
-        again = command(folder, "reset", chosen.number)
-        raise UsageFault(f"{as_typed(path)} is not there; `{again}` writes a fresh one")
-    submission = submissions.read(path, as_typed(path))
+    path, submission = read_file(folder, chosen, file)
     for number in (signal.SIGTERM, signal.SIGHUP):  # these too end workers and folders first
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
@@ -78,6 +74,17 @@ def check(
     then = next_step(course, chosen, submission, report, folder, elsewhere)
     _show(report, form, verbose, then)
     sys.exit(_exit_code(report))
+
+
+def read_file(
+    folder: Path | None, exercise: Exercise, file: Path | None
+) -> tuple[Path, Submission]:
+    """The file that was named, or else the exercise's own; raises `UsageFault` without one."""
+    path = file or exercise.stub
+    if file is None and not path.exists():
+        again = command(folder, "reset", exercise.number)
+        raise UsageFault(f"{as_typed(path)} is not there; `{again}` writes a fresh one")
+    return path, submissions.read(path, as_typed(path))
 
 
 def _graded(

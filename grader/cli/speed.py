@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grader import submissions
+from grader.cli.check import read_file
 from grader.cli.loading import load_torch, saying
 from grader.cli.screen import say, show
-from grader.cli.spelling import as_typed, command
+from grader.cli.spelling import command
 from grader.course import Course
 from grader.errors import EXIT_NOT_YET, UsageFault
 from grader.model import Feedback
@@ -38,11 +38,7 @@ def speed(folder: Path | None, exercise: str, file: Path | None) -> None:
         others = ", ".join(other.number for other in course.exercises if other.compares)
         says = f"{chosen.id} has no two ways to compare"
         raise UsageFault(f"{says}; these have: {others}" if others else says)
-    path = file or chosen.stub
-    if file is None and not path.exists():
-        again = command(folder, "reset", chosen.number)
-        raise UsageFault(f"{as_typed(path)} is not there; `{again}` writes a fresh one")
-    submission = submissions.read(path, as_typed(path))
+    _, submission = read_file(folder, chosen, file)
     load_torch()
     from grader.sandbox import open_nursery
 
